@@ -1,0 +1,67 @@
+"""Compare neural-architecture-search algorithms fairly, on real published tables.
+
+    >>> import nasbench
+    >>> bench = nasbench.load("nasbench201/cifar10")
+    >>> bench.query((4, 2, 1, 2, 1, 1), "val_accuracy", repeat=0)
+    82.09199998291015
+
+The public names are imported when they are first used, so that `import nasbench` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nasbench import datasets, predictors, strategies
+    from nasbench.benchmark import Benchmark, load
+    from nasbench.comparison import Comparison, compare
+    from nasbench.run import Run
+    from nasbench.runner import search
+    from nasbench.spaces.grid import GridSpace
+    from nasbench.task import Task
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Benchmark": "nasbench.benchmark",
+    "Comparison": "nasbench.comparison",
+    "GridSpace": "nasbench.spaces.grid",
+    "Run": "nasbench.run",
+    "Task": "nasbench.task",
+    "compare": "nasbench.comparison",
+    "load": "nasbench.benchmark",
+    "search": "nasbench.runner",
+}
+_PACKAGES = ("datasets", "predictors", "strategies")
+
+__all__ = [
+    "Benchmark",
+    "Comparison",
+    "GridSpace",
+    "Run",
+    "Task",
+    "__version__",
+    "compare",
+    "datasets",
+    "load",
+    "predictors",
+    "search",
+    "strategies",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    elif name in _PACKAGES:
+        value = import_module(f"nasbench.{name}")
+    else:
+        raise AttributeError(f"module 'nasbench' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,37 @@
+"""From runs to numbers: regret, the exact law of random search, scores, tests, verdicts.
+
+Everything is a pure function of `Run`s or arrays; nothing is read, written or drawn here. Regret
+and scores are computed now, at analysis; a stored run holds only what happened.
+
+Layout, one idea a module:
+    truth: what a run is scored against (means over training runs, optimum, test floor).
+    groups: runs sorted into tasks, strategies and seeds.
+    regret: a run's incumbent, scored along evaluations, seconds or epochs.
+    random_search: the exact law of random search without replacement.
+    bootstrap: seed-paired percentile intervals.
+    speedup: speed-up over random search.
+    paired: paired tests over seeds, Holm, probability of improvement.
+    power: the smallest difference that a paired test can see.
+    ranking: average ranks, cliques, Friedman-Nemenyi.
+    targets: expected running time to a target, and its distribution.
+    curves: anytime curves as a frame.
+    summary: one row a run, and one row a (task, strategy).
+    verdict: which strategy beats which, as a frame and in words.
+"""
+
+from nasbench.analysis.curves import curves
+from nasbench.analysis.ranking import ranking
+from nasbench.analysis.summary import finals, summary
+from nasbench.analysis.targets import ecdf, expected_running_time
+from nasbench.analysis.verdict import comparisons, verdict
+
+__all__ = [
+    "comparisons",
+    "curves",
+    "ecdf",
+    "expected_running_time",
+    "finals",
+    "ranking",
+    "summary",
+    "verdict",
+]

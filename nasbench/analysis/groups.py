@@ -1,0 +1,98 @@
+"""Runs sorted into tasks, strategies and seeds, each scored once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nasbench.analysis.bootstrap import seed_weights
+from nasbench.analysis.regret import Path, path_of
+from nasbench.analysis.truth import Floats, Truth, truth_of
+from nasbench.run import Run
+
+if TYPE_CHECKING:
+    from nasbench.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class TaskRuns:
+    """All runs of one task.
+
+    Attributes:
+        task: the task.
+        label: its name, unique among the groups.
+        paths: strategy label -> seed -> scored run; strategies in order of appearance, seeds rising.
+    """
+
+    task: Task
+    label: str
+    paths: dict[str, dict[int, Path]]
+
+    @property
+    def strategies(self) -> list[str]:
+        """Labels in order of appearance."""
+        return list(self.paths)
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Every seed that any strategy ran, rising."""
+        return sorted({seed for paths in self.paths.values() for seed in paths})
+
+    @cached_property
+    def weights(self) -> Floats:
+        """`(resamples, seeds)` bootstrap weights: the same resampled seeds for every strategy."""
+        return seed_weights(self.task.id, self.seeds)
+
+    @property
+    def truth(self) -> Truth:
+        """What the runs are scored against."""
+        return truth_of(self.task)
+
+    def final(self, strategy: str, field: str = "table_regret") -> Floats:
+        """`(seeds,)` final values of a `Path` field, NaN where a seed is missing or has none."""
+        paths = self.paths.get(strategy, {})
+        return np.array([paths[s].final(field) if s in paths else np.nan for s in self.seeds])
+
+    def finals(self, strategies: Sequence[str], field: str = "table_regret") -> Floats:
+        """`(seeds, strategies)` final values of a `Path` field."""
+        return np.column_stack([self.final(strategy, field) for strategy in strategies])
+
+
+def group(runs: Sequence[Run]) -> list[TaskRuns]:
+    """Sort runs by task, in order of appearance.
+
+    Raises:
+        ValueError: two different runs claim the same task, strategy label and seed.
+    """
+    tasks: dict[str, Task] = {}
+    sorted_runs: dict[str, dict[str, dict[int, Run]]] = {}
+    for run in runs:
+        tasks.setdefault(run.task.id, run.task)
+        seeds = sorted_runs.setdefault(run.task.id, {}).setdefault(run.entry.label, {})
+        if run.seed in seeds and seeds[run.seed].key != run.key:
+            raise ValueError(
+                f"two different runs are called {run.entry.label!r} with seed {run.seed} on {run.task.name}; "
+                "give the strategies different labels"
+            )
+        seeds[run.seed] = run
+    names = [task.name for task in tasks.values()]
+    return [
+        TaskRuns(
+            task=task,
+            label=task.name if names.count(task.name) == 1 else f"{task.name} [{key[:6]}]",
+            paths={
+                label: {seed: path_of(seeds[seed]) for seed in sorted(seeds)}
+                for label, seeds in sorted_runs[key].items()
+            },
+        )
+        for key, task in tasks.items()
+    ]
+
+
+def strategies_of(groups: Sequence[TaskRuns]) -> list[str]:
+    """All strategy labels of the groups, in order of appearance."""
+    return list(dict.fromkeys(label for one in groups for label in one.strategies))

@@ -1,0 +1,414 @@
+"""A benchmark: a search space and one dataset of a table, answering `query`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasbench.datasets.families import installed_names, open_table
+from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
+from nasbench.space import Genotype, Genotypes, SearchSpace
+from nasbench.spaces import from_definition
+from nasbench.spaces.table import TableSpace
+from nasbench.store import Column, Dataset, Protocol, Table
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a column of a benchmark means.
+
+    Attributes:
+        name: of the column.
+        direction: `maximize` or `minimize`.
+        unit: of its values.
+        split: `train`, `valid`, `test`, `valid+test` (reporting only) or `cost`.
+        repeats: number of training runs R (1 where only a mean was published).
+        scale: `linear` or `log`, how to draw it.
+        description: what the name does not say.
+        epochs: the fidelities of its learning curve; () where there is none.
+    """
+
+    name: str
+    direction: str
+    unit: str
+    split: str
+    repeats: int
+    scale: str = "linear"
+    description: str = ""
+    epochs: tuple[int, ...] = ()
+
+    @property
+    def sign(self) -> int:
+        """+1 where larger is better, -1 where smaller is."""
+        return 1 if self.direction == "maximize" else -1
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the column holds test data, so that no search may read it unasked."""
+        return "test" in self.split
+
+
+class Benchmark:
+    """One dataset of a table, through its search space.
+
+    Not made by hand: `nasbench.load("nasbench201/cifar10")`. Pickled as its name.
+
+    Attributes:
+        name, family, dataset: `family/dataset` and its parts.
+        table: the open `Table`.
+        full_space: the search space of the whole family.
+        space: the same, or the `TableSpace` of the rows that this dataset covers.
+        objective: name of the primary metric.
+        noise_floor: of the primary metric in its unit, or None where seeds are not known.
+    """
+
+    def __init__(self, table: Table, dataset: str) -> None:
+        if dataset not in table.datasets:
+            raise UnknownNameError(f"dataset of {table.attrs['name']}", dataset, table.datasets)
+        self.table = table
+        self.family, self.dataset = table.attrs["name"], dataset
+        self.name = f"{self.family}/{dataset}"
+        self._data: Dataset = table.datasets[dataset]
+        self.objective = self._data.objective
+        self.noise_floor = self._data.noise_floor
+        self.full_space: SearchSpace = from_definition(table.space_kind, table.space_definition)
+        if self.full_space.sha256 != table.attrs["space_sha256"]:
+            raise TableError(
+                f"{table.path} was made for another version of its search space; delete it and load again"
+            )
+        self._rows = self._data.rows
+        self._means: dict[tuple[str, str], Floats] = {}
+        self._answers: dict[tuple[str, int | None], Callable[[int], float]] = {}
+        self._curves: dict[tuple[str, str], NDArray[np.float32]] = {}
+        self._positions: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        self._digests: dict[tuple[str, str], str] = {}
+
+    # -- shape ----------------------------------------------------------------------------------
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """Where to search: every member has a row."""
+        if self.table.complete and self._rows is None:
+            return self.full_space
+        return TableSpace(self.full_space, self.genotypes)
+
+    @cached_property
+    def genotypes(self) -> Genotypes:
+        """The whole table, `(A, G)`, read-only."""
+        return self._covered(self.table.genotypes)
+
+    @cached_property
+    def classes(self) -> NDArray[np.int64]:
+        """`(A,)`: one number a canonical class (the row of its representative where listed)."""
+        classes = self._covered(self.table.canonical).astype(np.int64)
+        if self._rows is not None:
+            place = np.searchsorted(self._rows, classes).clip(0, len(self._rows) - 1)
+            listed = self._rows[place] == classes
+            classes = np.where(listed, place, -1 - classes)
+        classes.flags.writeable = False
+        return classes
+
+    def __len__(self) -> int:
+        return len(self.table if self._rows is None else self._rows)
+
+    def __repr__(self) -> str:
+        return f"<Benchmark {self.name}: {len(self):,} architectures, {', '.join(self.metrics)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (load, (self.name,))
+
+    def _covered(self, values: NDArray[Any]) -> NDArray[Any]:
+        if self._rows is None:
+            return values
+        part = values[self._rows]
+        part.flags.writeable = False
+        return part
+
+    # -- columns --------------------------------------------------------------------------------
+
+    @property
+    def protocols(self) -> dict[str, Protocol]:
+        """Training recipes by name; the first is the default."""
+        return dict(self._data.protocols)
+
+    def protocol(self, name: str | None = None) -> Protocol:
+        """One training recipe.
+
+        Raises:
+            UnknownNameError: the dataset has no such protocol.
+        """
+        if name is None:
+            return next(iter(self._data.protocols.values()))
+        if name not in self._data.protocols:
+            raise UnknownNameError(f"protocol of {self.name}", name, self._data.protocols)
+        return self._data.protocols[name]
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """Every column of the default protocol by name."""
+        return self.metrics_of(None)
+
+    def metrics_of(self, protocol: str | None) -> dict[str, Metric]:
+        """Every column of a protocol by name."""
+        recipe = self.protocol(protocol)
+        return {
+            name: Metric(
+                name,
+                column.direction,
+                column.unit,
+                column.split,
+                column.values.shape[1] if column.values.ndim == 2 else 1,
+                column.scale,
+                column.description,
+                recipe.curve[name].epochs if name in recipe.curve else (),
+            )
+            for name, column in {**recipe.final, **recipe.cost}.items()
+        }
+
+    def _column(self, metric: str, protocol: str | None) -> Column:
+        recipe = self.protocol(protocol)
+        found = recipe.final.get(metric) or recipe.cost.get(metric)
+        if found is None:
+            raise UnknownNameError(f"metric of {self.name}", metric, [*recipe.final, *recipe.cost])
+        return found
+
+    def column(self, metric: str, protocol: str | None = None) -> Floats:
+        """Read-only view `(A, R)` of a column in its published unit; NaN where there is no number.
+
+        Raises:
+            UnknownNameError: no such metric or protocol.
+        """
+        values = self._covered(self._column(metric, protocol).values)
+        return values if values.ndim == 2 else values[:, None]
+
+    def mean(self, metric: str, protocol: str | None = None) -> Floats:
+        """Mean over each architecture's training repeats, `(A,)`, read-only; NaN where it has none."""
+        key = (metric, self.protocol(protocol).name)
+        if key not in self._means:
+            values = self.column(metric, protocol)
+            present = ~np.isnan(values)
+            count = present.sum(axis=1)
+            total = np.where(present, values, 0.0).sum(axis=1)
+            means = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+            means.flags.writeable = False
+            self._means[key] = means
+        return self._means[key]
+
+    def curves(self, metric: str, protocol: str | None = None) -> NDArray[np.float32]:
+        """Learning curves `(A, R, E)` at `metrics[metric].epochs`, read into memory once.
+
+        Raises:
+            UnknownNameError: the dataset has no curve of this metric.
+        """
+        recipe = self.protocol(protocol)
+        if metric not in recipe.curve:
+            raise UnknownNameError(f"learning curve of {self.name}", metric, recipe.curve)
+        key = (metric, recipe.name)
+        if key not in self._curves:
+            self._curves[key] = self._covered(self.table.curve(self.dataset, recipe.name, metric))
+        return self._curves[key]
+
+    def test_metric(self, objective: str) -> str | None:
+        """Name of the test column that belongs to a validation metric, or None."""
+        name = objective.replace("val_", "test_", 1)
+        metric = self.metrics.get(name)
+        return name if name != objective and metric is not None and metric.split == "test" else None
+
+    def optimum(self, metric: str | None = None, protocol: str | None = None) -> tuple[Genotype, float]:
+        """The architecture of the best mean and that mean (ties: the first row)."""
+        name = metric or self.objective
+        values = self.mean(name, protocol)
+        sign = self.metrics_of(protocol)[name].sign
+        row = int(np.nanargmax(sign * values))
+        return tuple(self.genotypes[row].tolist()), float(values[row])
+
+    def repeat_positions_of(
+        self, protocol: str | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which training runs exist: counts `(A,)` and, left-aligned, their numbers `(A, R)`."""
+        recipe = self.protocol(protocol)
+        if recipe.name not in self._positions:
+            widest = max((c.values.shape[1] for c in recipe.final.values()), default=1)
+            exists = np.zeros((len(self), widest), dtype=bool)
+            for column in recipe.final.values():
+                if column.values.shape[1] == widest:
+                    exists |= ~np.isnan(self._covered(column.values))
+            order = np.argsort(~exists, axis=1, kind="stable")
+            self._positions[recipe.name] = (exists.sum(axis=1), order)
+        return self._positions[recipe.name]
+
+    def digest(self, metric: str, protocol: str | None = None) -> str:
+        """sha256 of a column's bytes and curve: part of the key of each run that reads it."""
+        key = (metric, self.protocol(protocol).name)
+        if key not in self._digests:
+            state = hashlib.sha256(np.ascontiguousarray(self.column(metric, protocol)).tobytes())
+            if metric in self.protocol(protocol).curve:
+                state.update(np.ascontiguousarray(self.curves(metric, protocol)).tobytes())
+            self._digests[key] = state.hexdigest()
+        return self._digests[key]
+
+    # -- look-ups -------------------------------------------------------------------------------
+
+    def row(self, genotype: Genotype) -> int:
+        """Row of an architecture in the table; -1 where a partial table does not list it.
+
+        Raises:
+            GenotypeError: it is not an architecture of the space.
+        """
+        if self._rows is None and self.table.complete:
+            return self.full_space.index(genotype)
+        return int(self.rows([genotype])[0])
+
+    def rows(self, genotypes: ArrayLike) -> NDArray[np.int64]:
+        """Rows `(n,)` of a batch `(n, G)`; -1 where a partial table does not list one."""
+        if self.table.complete:
+            rows = self.full_space.indices(genotypes)
+        else:
+            rows = self.table.find(self.full_space.check(genotypes))
+        if self._rows is None:
+            return rows
+        place = np.searchsorted(self._rows, rows).clip(0, len(self._rows) - 1)
+        return np.where(self._rows[place] == rows, place, -1)
+
+    def find(self, text: str) -> Genotype:
+        """The genotype of a text: integers, the space's own text form, or an official id.
+
+        Raises:
+            GenotypeError: the text is none of these.
+        """
+        if text in self.table.row_of_source:
+            return tuple(self.table.genotypes[self.table.row_of_source[text]].tolist())
+        return self.full_space.parse(text)
+
+    def at(self, row: int, metric: str, repeat: int | None = None) -> float:
+        """Value of a table row: the mean over its training repeats, or one of them."""
+        try:
+            return self._answers[metric, repeat](row)
+        except KeyError:
+            return self._answer(metric, repeat)(row)
+
+    def _answer(self, metric: str, repeat: int | None) -> Callable[[int], float]:
+        """The bound look-up of one column: kept, so that a scalar query is two dict look-ups."""
+        if repeat is None:
+            answer: Callable[[int], float] = self.mean(metric).item
+        else:
+            answer = self._repeat_column(metric, repeat, None).item
+        self._answers[metric, repeat] = answer
+        return answer
+
+    def _repeat_column(self, metric: str, repeat: int, protocol: str | None) -> Floats:
+        values = self.column(metric, protocol)
+        deterministic = self._column(metric, protocol).values.ndim == 1
+        if isinstance(repeat, bool) or not isinstance(repeat, int | np.integer) or repeat < 0:
+            raise GenotypeError(f"repeat must be an integer from 0, got {repeat!r}")
+        if deterministic:
+            return values[:, 0]
+        if repeat >= values.shape[1]:
+            raise UnknownNameError(
+                f"training repeat of {self.name} {metric}", repeat, [str(i) for i in range(values.shape[1])]
+            )
+        return values[:, repeat]
+
+    def query(
+        self,
+        architecture: Genotype | str | ArrayLike,
+        metric: str | None = None,
+        *,
+        repeat: int | None = None,
+        protocol: str | None = None,
+        epoch: int | None = None,
+    ) -> Any:
+        """A metric of one architecture (float) or of a batch (`(n,)` floats).
+
+        Args:
+            architecture: a genotype tuple, its text, or a batch `(n, G)`.
+            metric: the primary one by default.
+            repeat: one training run; by default the mean over all that exist.
+            protocol: training recipe; the dataset's first by default.
+            epoch: a fidelity along the protocol's learning curve; by default the final value.
+
+        Returns:
+            The published number, NaN where the table has none.
+
+        Raises:
+            GenotypeError: no architecture of this space.
+            NotInTableError: a partial table does not list it.
+            UnknownNameError: no such metric, repeat, protocol or epoch.
+        """
+        name = self.objective if metric is None else metric
+        if type(architecture) is tuple and protocol is None and epoch is None:
+            row = self.row(architecture)
+            if row < 0:
+                raise self._unlisted(architecture)
+            return self.at(row, name, repeat)
+        if isinstance(architecture, str):
+            return self.query(self.find(architecture), name, repeat=repeat, protocol=protocol, epoch=epoch)
+        batch = np.asarray(architecture)
+        rows = self.rows(batch)
+        if rows.size and rows.min() < 0:
+            raise self._unlisted(tuple(np.atleast_2d(batch)[int(np.argmin(rows))].tolist()))
+        values = self._values(name, repeat, protocol, epoch)[rows]
+        return float(values[0]) if batch.ndim == 1 and batch.size else values
+
+    def _values(self, metric: str, repeat: int | None, protocol: str | None, epoch: int | None) -> Floats:
+        if epoch is not None:
+            return self._fidelity(metric, repeat, protocol, epoch)
+        return self.mean(metric, protocol) if repeat is None else self._repeat_column(metric, repeat, protocol)
+
+    def _fidelity(self, metric: str, repeat: int | None, protocol: str | None, epoch: int) -> Floats:
+        recipe = self.protocol(protocol)
+        if epoch == recipe.epochs and metric in {**recipe.final, **recipe.cost}:
+            return self._values(metric, repeat, protocol, None)
+        curves = self.curves(metric, protocol)
+        epochs = recipe.curve[metric].epochs
+        if epoch not in epochs:
+            raise UnknownNameError(f"epoch of {self.name} {metric}", epoch, [str(e) for e in epochs])
+        at = curves[:, :, epochs.index(epoch)].astype(np.float64)
+        if repeat is not None:
+            return at[:, repeat]
+        count = (~np.isnan(at)).sum(axis=1)
+        return np.divide(np.nansum(at, axis=1), count, out=np.full(len(at), np.nan), where=count > 0)
+
+    def _unlisted(self, genotype: Genotype) -> NotInTableError:
+        return NotInTableError(
+            f"{self.name} lists {len(self):,} of {self.full_space.size:,} architectures, and not "
+            f"{self.full_space.format(genotype)}; search over `benchmark.space`, or fit a surrogate"
+        )
+
+
+def load(name: str) -> Benchmark:
+    """The benchmark `family/dataset`, from an installed data package or an imported table.
+
+    Cached a process. No network is used.
+
+    Raises:
+        UnknownNameError: no such benchmark on this machine.
+        TableError: its file is damaged.
+    """
+    if not isinstance(name, str):
+        raise UnknownNameError("benchmark", name, installed_names())
+    family, _, dataset = name.partition("/")
+    try:
+        return _load(family, dataset or "default")
+    except UnknownNameError:
+        raise UnknownNameError(
+            "benchmark", name, installed_names(), hint="`nasbench list` describes them."
+        ) from None
+
+
+@lru_cache(maxsize=64)
+def _load(family: str, dataset: str) -> Benchmark:
+    return Benchmark(_open(family), dataset)
+
+
+@lru_cache(maxsize=16)
+def _open(family: str) -> Table:
+    return open_table(family)

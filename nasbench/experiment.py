@@ -1,0 +1,146 @@
+"""Many runs: plan them, skip what is kept, run the rest side by side, keep each as it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasbench.errors import TaskError
+from nasbench.records import Records
+from nasbench.run import Entry, Run
+from nasbench.runner import entry_of, run_key, search
+from nasbench.strategies.base import Strategy
+from nasbench.task import Task
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with (runs finished, runs in all)."""
+
+SMALL = 8
+"""Runs of light strategies that travel to a worker together, so that sending does not dominate."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run to be done: its key and all that `search` needs."""
+
+    key: str
+    task: Task
+    strategy: Strategy
+    entry: Entry
+    seed: int
+
+    def execute(self) -> Run:
+        """Do the run; a strategy's error becomes a failed run."""
+        return search(self.task, self.strategy, self.seed, entry=self.entry, raise_errors=False)
+
+
+def plan(
+    tasks: Sequence[Task], strategies: Sequence[tuple[Strategy, Entry]], seeds: Iterable[int]
+) -> list[Planned]:
+    """Every (task, strategy, seed), seed by seed, so that an interrupted plan stays balanced.
+
+    Raises:
+        TaskError: nothing to run, or two entries that are the same.
+    """
+    numbers = list(seeds)
+    if not tasks or not strategies or not numbers:
+        raise TaskError("a comparison needs at least one task, one strategy and one seed")
+    planned = [
+        Planned(run_key(task, entry, seed), task, strategy, entry, seed)
+        for seed in numbers
+        for task in tasks
+        for strategy, entry in strategies
+    ]
+    if len({p.key for p in planned}) < len(planned):
+        raise TaskError(
+            "a task or a strategy is entered twice; runs would be identical. Remove one, or give identical "
+            "strategies different salts"
+        )
+    return planned
+
+
+def entries(strategies: Sequence[Strategy], salts: Sequence[str] | None = None) -> list[tuple[Strategy, Entry]]:
+    """Strategies with their entries; labels are made unique by the parameters that differ."""
+    raw = [
+        entry_of(strategy, salt=salt)
+        for strategy, salt in zip(strategies, salts or [""] * len(strategies), strict=True)
+    ]
+    names = [entry.name for entry in raw]
+    out = []
+    for strategy, entry in zip(strategies, raw, strict=True):
+        label = _label(strategy, entry) if names.count(entry.name) > 1 else entry.name.rpartition(":")[2]
+        out.append((strategy, entry._replace(label=f"{label} #{entry.salt}" if entry.salt else label)))
+    return out
+
+
+def _label(strategy: Strategy, entry: Entry) -> str:
+    default = type(strategy)()
+    differs = {
+        name: getattr(strategy, name)
+        for name, field in type(strategy).__dataclass_fields__.items()
+        if field.init and getattr(strategy, name) != getattr(default, name)
+    }
+    name = entry.name.rpartition(":")[2]
+    return f"{name}({', '.join(f'{k}={v}' for k, v in differs.items())})" if differs else name
+
+
+def execute(
+    planned: Sequence[Planned],
+    records: Records,
+    jobs: int = 1,
+    backend: str = "loky",
+    progress: Progress | None = None,
+) -> list[Run]:
+    """Run what is not kept yet and keep each run as it ends; returns all of the plan, in its order.
+
+    Interrupted at any moment, it loses at most the runs in flight.
+
+    Args:
+        planned: from `plan`.
+        records: the run store.
+        jobs: processes; 1 stays in this one.
+        backend: joblib's backend where jobs > 1.
+        progress: told after each run.
+    """
+    kept = records.finished()
+    todo = [p for p in planned if p.key not in kept]
+    done = len(planned) - len(todo)
+    if progress:
+        progress(done, len(planned))
+    for run in _results(todo, jobs, backend):
+        records.add(run)
+        done += 1
+        if run.failed:
+            log.warning("%s failed on %s, seed %d", run.entry.label, run.task.name, run.seed)
+        if progress:
+            progress(done, len(planned))
+    return records.runs([p.key for p in planned])
+
+
+def _results(todo: Sequence[Planned], jobs: int, backend: str) -> Iterator[Run]:
+    if jobs <= 1 or len(todo) <= 1:
+        for planned in todo:
+            yield planned.execute()
+        return
+    from joblib import Parallel, delayed
+
+    batches = list(_batches(todo))
+    parallel: Any = Parallel(n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+    for runs in parallel(delayed(_execute_batch)(batch) for batch in batches):
+        yield from runs
+
+
+def _batches(todo: Sequence[Planned]) -> Iterator[list[Planned]]:
+    """Model-based strategies (`uses_blas`) alone, light ones several at a time, costly ones first."""
+    heavy = [p for p in todo if p.strategy.uses_blas]
+    light = [p for p in todo if not p.strategy.uses_blas]
+    yield from ([p] for p in heavy)
+    yield from (light[i : i + SMALL] for i in range(0, len(light), SMALL))
+
+
+def _execute_batch(batch: Sequence[Planned]) -> list[Run]:
+    return [planned.execute() for planned in batch]

@@ -1,0 +1,163 @@
+"""What happened in one (task, strategy, seed): the trace, the ledger, and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.space import Genotype
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nasbench.task import Task
+
+TRACE_VERSION = 1
+"""Raised whenever the engine's own rules change what a trace holds; part of every run key."""
+
+
+class Ledger(NamedTuple):
+    """What a run spent.
+
+    Attributes:
+        raw: trials that were evaluated and counted.
+        unique: distinct architectures among them.
+        unique_classes: distinct canonical classes among them.
+        repeated: raw minus unique.
+        failed: trials whose objective the table does not hold.
+        charged: evaluations charged under the task's policy.
+        seconds: simulated wall-clock at the last counted trial's end.
+        epochs: simulated training epochs, summed over workers (NaN where unknown).
+    """
+
+    raw: int
+    unique: int
+    unique_classes: int
+    repeated: int
+    failed: int
+    charged: int
+    seconds: float
+    epochs: float
+
+
+class Entry(NamedTuple):
+    """A strategy as entered into a comparison.
+
+    Attributes:
+        label: how tables and charts name it.
+        name: registry name or `module:Class` of the strategy.
+        params: hyper-parameters, all of them, as JSON text.
+        version: the strategy's `version`.
+        salt: distinguishes identical strategies that are entered twice; "" otherwise.
+    """
+
+    label: str
+    name: str
+    params: str
+    version: int
+    salt: str = ""
+
+
+def trace_dtype(length: int, objectives: int) -> np.dtype[Any]:
+    """The structured dtype of a trace: one record a counted trial, in order of completion."""
+    return np.dtype(
+        [
+            ("genotype", "<i4", (length,)),
+            ("row", "<i8"),
+            ("epoch", "<f8"),
+            ("value", "<f8", (objectives,)) if objectives > 1 else ("value", "<f8"),
+            ("cost", "<f8"),
+            ("start", "<f8"),
+            ("finish", "<f8"),
+            ("worker", "<i4"),
+        ]
+    )
+
+
+def hash_trace(trace: NDArray[Any]) -> str:
+    """sha256 of a trace's layout and bytes."""
+    digest = hashlib.sha256(repr(trace.dtype.descr).encode())
+    digest.update(np.ascontiguousarray(trace).tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished (or failed) run.
+
+    Attributes:
+        key: sha256 of all that determines the run.
+        task: the task.
+        entry: the strategy as entered.
+        seed: the run's seed.
+        trace: structured array, see `trace_dtype`; `row` is -1 where a genotype has no table row,
+            `epoch` is NaN where the dataset declares none, `value` in the metric's own direction.
+        ledger: what was spent.
+        stop: `budget`, `stalled`, `exhausted` or `failed`.
+        error: the strategy's error where `stop` is `failed`, else "".
+        fit_seconds, suggest_seconds: measured time in `tell` and in `ask`, apart from the trace.
+    """
+
+    key: str
+    task: Task
+    entry: Entry
+    seed: int
+    trace: NDArray[Any]
+    ledger: Ledger
+    stop: str
+    error: str = ""
+    fit_seconds: float = 0.0
+    suggest_seconds: float = 0.0
+
+    @property
+    def trace_hash(self) -> str:
+        """sha256 of the trace: equal keys give equal hashes."""
+        return hash_trace(self.trace)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the strategy raised an error."""
+        return self.stop == "failed"
+
+    @property
+    def best(self) -> Genotype:
+        """The incumbent: best observed value at the highest epoch reached (ties: the earlier).
+
+        Raises:
+            ValueError: no trial of the run gave a value.
+        """
+        from nasbench.incumbent import incumbent_steps
+
+        steps = incumbent_steps(self.trace, self.task.objectives[0].sign)
+        if not len(steps) or steps[-1] < 0:
+            raise ValueError("no trial of this run gave a value, so there is no best architecture")
+        return tuple(self.trace["genotype"][steps[-1]].tolist())
+
+    @property
+    def front(self) -> list[Genotype]:
+        """The Pareto set of the observed values, each architecture once, in order of discovery."""
+        from nasbench.incumbent import pareto_mask
+
+        value = self.trace["value"].reshape(len(self.trace), -1)
+        signs = np.array([objective.sign for objective in self.task.objectives])
+        keep = pareto_mask(value * signs)
+        return list(dict.fromkeys(tuple(g) for g in self.trace["genotype"][keep].tolist()))
+
+    def to_frame(self) -> pd.DataFrame:
+        """The trace as a data frame, one row a trial, with the architecture as text."""
+        import pandas as pd
+
+        space = self.task.space
+        columns: dict[str, Any] = {
+            "architecture": [space.format(tuple(g)) for g in self.trace["genotype"].tolist()]
+        }
+        for name in ("row", "epoch", "cost", "start", "finish", "worker"):
+            columns[name] = self.trace[name]
+        value = self.trace["value"].reshape(len(self.trace), -1)
+        for position, objective in enumerate(self.task.objectives):
+            columns[objective.name] = value[:, position]
+        return pd.DataFrame(columns)

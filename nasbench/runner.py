@@ -1,0 +1,266 @@
+"""One run: a strategy drives the simulated clock until its budget ends."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import sys
+import traceback
+from collections.abc import Iterable
+from dataclasses import asdict, fields, is_dataclass, replace
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from nasbench.errors import StrategyError, TaskError
+from nasbench.evaluation import Evaluator, Outcome
+from nasbench.problem import Observation, Trial
+from nasbench.run import TRACE_VERSION, Entry, Ledger, Run, trace_dtype
+from nasbench.strategies import REGISTRY, create
+from nasbench.strategies.base import Strategy
+from nasbench.streams import generator
+from nasbench.task import Task
+
+RAW_CAP = 10
+"""Uncharged repeats may add up to this many times the budget before a run counts as stalled."""
+
+
+def entry_of(strategy: Strategy, label: str | None = None, salt: str = "") -> Entry:
+    """How a strategy is entered: its name, all its hyper-parameters and its version.
+
+    Raises:
+        StrategyError: the strategy is no dataclass, or a hyper-parameter is no JSON value.
+    """
+    if not isinstance(strategy, Strategy) or not is_dataclass(strategy):
+        raise StrategyError(f"a strategy is a dataclass that derives from Strategy, got {strategy!r}")
+    cls = type(strategy)
+    target = f"{cls.__module__}:{cls.__qualname__}"
+    name = next((n for n, (place, _) in REGISTRY.table.items() if place == target), target)
+    init = {f.name for f in fields(strategy) if f.init}
+    try:
+        params = json.dumps({k: v for k, v in _init_values(strategy).items() if k in init}, sort_keys=True)
+    except TypeError as error:
+        raise StrategyError(f"the hyper-parameters of {target} must be JSON values: {error}") from None
+    return Entry(label or name, name, params, cls.version, salt)
+
+
+def _init_values(strategy: Strategy) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+    return {f.name: plain(getattr(strategy, f.name)) for f in fields(strategy) if f.init}
+
+
+def run_key(task: Task, entry: Entry, seed: int) -> str:
+    """sha256 of all that determines a run: what it reads, the task, the strategy, the seed."""
+    bench = task.bench
+    reads = {o.name for o in task.objectives} | ({"train_seconds"} if task.has_times else set())
+    protocols = bench.protocols if task.fidelity == "protocols" else [bench.protocol(task.protocol).name]
+    digests = {
+        f"{protocol}/{name}": bench.digest(name, protocol)
+        for protocol in protocols
+        for name in sorted(reads)
+        if name in bench.metrics_of(protocol)
+    }
+    identity = {
+        "columns": digests,
+        "space": bench.full_space.sha256,
+        "task": task.identity(),
+        "strategy": [entry.name, json.loads(entry.params), entry.version, entry.salt],
+        "trace_version": TRACE_VERSION,
+        "seed": seed,
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def search(
+    task: Task,
+    strategy: Strategy | str,
+    seed: int = 0,
+    *,
+    entry: Entry | None = None,
+    raise_errors: bool = True,
+) -> Run:
+    """Run one strategy on one task.
+
+    The caller's strategy object is not touched: a fresh copy of it is started. Every run uses one
+    BLAS/OpenMP thread, so that the same key gives the same bytes.
+
+    Args:
+        task: what to do, and the budget.
+        strategy: an object, or a registry name.
+        seed: of the run's three random streams.
+        entry: how the strategy is entered; by default under its own name without a salt.
+        raise_errors: False returns a failed run instead of raising what the strategy raised.
+
+    Raises:
+        StrategyError: the strategy broke the ask/tell contract.
+        TaskError: the seed is no integer.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise TaskError(f"a seed is an integer from 0, got {seed!r}")
+    if not isinstance(task, Task):
+        raise TaskError(f"expected a Task, got {type(task).__name__}; e.g. Task('nasbench201/cifar10', evaluations=150)")
+    if isinstance(strategy, str):
+        strategy = create(strategy)
+    entry = entry or entry_of(strategy)
+    _one_thread(strategy.uses_blas)
+    driver = _Driver(task, replace(strategy), int(seed))
+    error = ""
+    try:
+        driver.start(generator("strategy", task.id, entry.name, entry.params, entry.version, entry.salt, int(seed)))
+        driver.drive()
+    except Exception:
+        if raise_errors:
+            raise
+        driver.stop, error = "failed", traceback.format_exc()
+    return driver.result(run_key(task, entry, int(seed)), entry, error)
+
+
+_limited_modules = -1
+
+
+def _one_thread(uses_blas: bool) -> None:
+    """Hold the process to one BLAS/OpenMP thread; again when more libraries have been loaded."""
+    global _limited_modules
+    if uses_blas:
+        import scipy.linalg  # noqa: F401  its own BLAS must be there to be limited
+    libraries = sum(name in sys.modules for name in ("scipy.linalg", "sklearn", "xgboost", "torch", "lightgbm"))
+    if libraries == _limited_modules:
+        return
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    _limited_modules = libraries
+
+
+class _Driver:
+    """The event loop of a run: W asynchronous workers on a simulated clock."""
+
+    def __init__(self, task: Task, strategy: Strategy, seed: int) -> None:
+        self.task, self.strategy, self.seed = task, strategy, seed
+        self.stop = "budget"
+        self.records: list[tuple[Outcome, float, int, Trial]] = []
+        self.ask_seconds = self.tell_seconds = 0.0
+
+    def start(self, rng: np.random.Generator) -> None:
+        begin = perf_counter()
+        self.strategy.start(self.task.problem(self.seed), rng)
+        self.ask_seconds += perf_counter() - begin
+
+    def drive(self) -> None:
+        task, strategy, records = self.task, self.strategy, self.records
+        evaluate = Evaluator(task, self.seed)
+        ask, tell = strategy.ask, strategy.tell
+        evaluations = task.evaluations if task.evaluations is not None else sys.maxsize
+        seconds = task.seconds if task.seconds is not None else float("inf")
+        epochs = task.epochs if task.epochs is not None else float("inf")
+        numbers: set[int] = set()
+        running: list[tuple[float, int, int, Trial, Outcome]] = []
+        idle = list(range(task.workers - 1, -1, -1))
+        clock, charged, raw, spent_epochs, uncharged = 0.0, 0, 0, 0.0, 0
+        over = False
+        while True:
+            while idle and not over:
+                room = min(len(idle), evaluations - charged)
+                if room <= 0:
+                    over = True
+                    break
+                begin = perf_counter()
+                trials = ask(room)
+                self.ask_seconds += perf_counter() - begin
+                if not trials:
+                    if not running:
+                        self.stop, over = "exhausted", True
+                    break
+                if len(trials) > room:
+                    raise StrategyError(f"ask({room}) returned {len(trials)} trials")
+                for trial in trials:
+                    outcome = evaluate(trial)
+                    number = trial.number
+                    if number in numbers:
+                        raise StrategyError(f"trial number {number} was used twice")
+                    numbers.add(number)
+                    if outcome.epochs == outcome.epochs:
+                        if spent_epochs + outcome.epochs > epochs:
+                            over = True
+                            break
+                        spent_epochs += outcome.epochs
+                    heapq.heappush(running, (clock + outcome.seconds, raw, idle.pop(), trial, outcome))
+                    raw += 1
+                    if outcome.charged:
+                        charged += 1
+                        uncharged = 0
+                    else:
+                        uncharged += 1
+                        if self._stalled(raw, charged, uncharged):
+                            self.stop, over = "stalled", True
+                            break
+            if not running:
+                return
+            finish, _, worker, trial, outcome = heapq.heappop(running)
+            if finish > seconds:
+                return
+            clock = finish
+            idle.append(worker)
+            records.append((outcome, finish, worker, trial))
+            values = outcome.values
+            ok = values[0] == values[0] and not any(v != v for v in values)
+            observation = Observation(values, outcome.seconds, "ok" if ok else "failed")
+            begin = perf_counter()
+            tell(trial, observation)
+            self.tell_seconds += perf_counter() - begin
+
+    def _stalled(self, raw: int, charged: int, uncharged: int) -> bool:
+        """Whether uncharged repeats pass the cap: 10 x the budget, else 10 x what was charged."""
+        if self.task.evaluations is not None:
+            return raw >= RAW_CAP * self.task.evaluations
+        return uncharged >= RAW_CAP * (charged + 100)
+
+    def result(self, key: str, entry: Entry, error: str) -> Run:
+        task, records = self.task, self.records
+        trace = np.zeros(len(records), dtype=trace_dtype(task.space.length, len(task.objectives)))
+        if records:
+            outcomes = [record[0] for record in records]
+            trace["row"] = [o.row for o in outcomes]
+            trace["genotype"] = task.bench.genotypes[trace["row"]]
+            trace["epoch"] = [o.epoch for o in outcomes]
+            values = [o.values for o in outcomes] if len(task.objectives) > 1 else [o.values[0] for o in outcomes]
+            trace["value"] = values
+            trace["cost"] = [o.seconds for o in outcomes]
+            trace["finish"] = [record[1] for record in records]
+            trace["start"] = trace["finish"] - trace["cost"]
+            trace["worker"] = [record[2] for record in records]
+        trace.flags.writeable = False
+        return Run(
+            key=key,
+            task=task,
+            entry=entry,
+            seed=self.seed,
+            trace=trace,
+            ledger=_ledger(task, trace, [record[0] for record in records]),
+            stop=self.stop,
+            error=error,
+            fit_seconds=self.tell_seconds,
+            suggest_seconds=self.ask_seconds,
+        )
+
+
+def _ledger(task: Task, trace: np.ndarray, outcomes: Iterable[Outcome]) -> Ledger:
+    rows = trace["row"].tolist()
+    value = trace["value"].reshape(len(trace), -1)
+    unique = set(rows)
+    return Ledger(
+        raw=len(rows),
+        unique=len(unique),
+        unique_classes=len(set(task.bench.classes[trace["row"]].tolist())),
+        repeated=len(rows) - len(unique),
+        failed=int(np.isnan(value).any(axis=1).sum()),
+        charged=sum(o.charged for o in outcomes),
+        seconds=float(trace["finish"].max(initial=0.0)),
+        epochs=float(sum(o.epochs for o in outcomes)),
+    )

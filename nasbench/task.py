@@ -1,0 +1,317 @@
+"""A task: a benchmark, what to optimise, a budget, and the policies that make runs comparable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nasbench.benchmark import Benchmark, Metric, load
+from nasbench.errors import TaskError
+from nasbench.problem import Direction, Objective, Problem
+from nasbench.space import SearchSpace
+from nasbench.spaces.table import TableSpace
+from nasbench.streams import generator, noise_key, uniform_indices
+
+Charge = Literal["all", "unique", "unique-class"]
+CHARGES = ("all", "unique", "unique-class")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every strategy of a comparison has to do.
+
+    Args:
+        benchmark: `family/dataset`.
+        objective: a metric, or several; None takes the dataset's primary one.
+        evaluations, seconds, epochs: budgets; the first one hit ends the run. `seconds` is
+            simulated wall-clock, `epochs` sums over workers. At least one is needed.
+        repeat: `random` (each architecture shows one of its training runs), `mean` (idealised:
+            shows the mean of all, charges one), or the number of a training run.
+        missing: `exclude` searches only where the asked repeat exists; `error` refuses.
+        charge: `all` trials, distinct rows (`unique`), or distinct canonical classes
+            (`unique-class`: a member returns the first asked member's observation).
+        protocol: training recipe that the search sees; the dataset's first by default.
+        score_protocol: recipe that regret is computed on; the same by default.
+        fidelity: None (full training only), `curve` (epochs along one schedule) or `protocols`
+            (each level trained anew).
+        resume: whether a `curve` trial pays only what it adds to the same run's earlier epochs.
+        workers: simulated asynchronous workers.
+        allow_test: search on a test column knowingly; every report then says so.
+
+    Raises:
+        TaskError: the task cannot be run as asked.
+    """
+
+    benchmark: str
+    objective: str | Sequence[str] | None = None
+    evaluations: int | None = None
+    seconds: float | None = None
+    epochs: float | None = None
+    repeat: str | int = "random"
+    missing: Literal["error", "exclude"] = "error"
+    charge: Charge = "all"
+    protocol: str | None = None
+    score_protocol: str | None = None
+    fidelity: Literal["curve", "protocols"] | None = None
+    resume: bool = True
+    workers: int = 1
+    allow_test: bool = False
+    objectives: tuple[Objective, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.benchmark, Benchmark):
+            object.__setattr__(self, "benchmark", self.benchmark.name)
+        self._check_budget()
+        self._check_policies()
+        names = self._objective_names()
+        object.__setattr__(self, "objective", names[0] if len(names) == 1 else tuple(names))
+        metrics = self.bench.metrics_of(self.protocol)
+        object.__setattr__(self, "objectives", tuple(self._objective(n, metrics) for n in names))
+        self._check_repeat()
+        self._check_times()
+
+    # -- checks ---------------------------------------------------------------------------------
+
+    def _check_budget(self) -> None:
+        budgets = {"evaluations": self.evaluations, "seconds": self.seconds, "epochs": self.epochs}
+        if all(value is None for value in budgets.values()):
+            raise TaskError("a task needs a budget: evaluations, seconds or epochs")
+        for name, value in budgets.items():
+            if value is None:
+                continue
+            kind = int if name == "evaluations" else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kind):
+                raise TaskError(f"{name} must be a number, got {value!r}")
+            if not (value > 0 and math.isfinite(value)):
+                raise TaskError(f"{name} must be positive, got {value!r}")
+
+    def _check_policies(self) -> None:
+        if isinstance(self.workers, bool) or not isinstance(self.workers, int) or self.workers < 1:
+            raise TaskError(f"workers must be a positive integer, got {self.workers!r}")
+        if self.charge not in CHARGES:
+            raise TaskError(f"charge must be one of {', '.join(CHARGES)}; got {self.charge!r}")
+        if self.missing not in ("error", "exclude"):
+            raise TaskError(f"missing must be error or exclude, got {self.missing!r}")
+        if self.fidelity not in (None, "curve", "protocols"):
+            raise TaskError(f"fidelity must be curve or protocols, got {self.fidelity!r}")
+        if self.protocol is not None:
+            self.bench.protocol(self.protocol)
+        if self.score_protocol is not None:
+            self.bench.protocol(self.score_protocol)
+
+    def _objective_names(self) -> list[str]:
+        if self.objective is None:
+            return [self.bench.objective]
+        names = [self.objective] if isinstance(self.objective, str) else list(self.objective)
+        if not names or len(set(names)) != len(names):
+            raise TaskError(f"objective must be one metric or several different ones, got {self.objective!r}")
+        return names
+
+    def _objective(self, name: str, metrics: dict[str, Metric]) -> Objective:
+        self.bench.column(name, self.protocol)
+        metric = metrics[name]
+        if metric.is_test and not self.allow_test:
+            raise TaskError(
+                f"{name} of {self.benchmark} holds test data ({metric.split}); a search must not see it. "
+                "Choose a validation metric, or say allow_test=True (--allow-test) and have every report "
+                "say 'searched on test'"
+            )
+        direction: Direction = "maximize" if metric.sign > 0 else "minimize"
+        return Objective(name, direction, functional=metric.split != "cost")
+
+    def _check_repeat(self) -> None:
+        if isinstance(self.repeat, str):
+            if self.repeat not in ("random", "mean"):
+                raise TaskError(f"repeat must be random, mean or a number, got {self.repeat!r}")
+            return
+        if isinstance(self.repeat, bool) or not isinstance(self.repeat, int) or self.repeat < 0:
+            raise TaskError(f"repeat must be random, mean or a number from 0, got {self.repeat!r}")
+        lacking = int(self._lacking.sum())
+        if lacking == len(self.bench):
+            raise TaskError(f"no architecture of {self.benchmark} has a training run {self.repeat}")
+        if lacking and self.missing != "exclude":
+            raise TaskError(
+                f"{lacking:,} of {len(self.bench):,} architectures of {self.benchmark} lack training run "
+                f"{self.repeat}, and they are not a random part; use repeat='random', or missing='exclude' "
+                "to search only where it exists"
+            )
+
+    def _check_times(self) -> None:
+        if self.seconds is not None and not self.has_times:
+            raise TaskError(
+                f"{self.benchmark} has no training times, so a budget of seconds means nothing; use evaluations"
+            )
+        if self.epochs is not None and self.recipe_epochs is None:
+            raise TaskError(f"{self.benchmark} does not say its epochs; use evaluations")
+        if self.fidelity and not self.fidelities:
+            raise TaskError(
+                f"{self.benchmark} has no {'learning curves' if self.fidelity == 'curve' else 'protocols'} of "
+                f"{self.objective}; leave out fidelity"
+            )
+
+    # -- what it stands for ---------------------------------------------------------------------
+
+    @property
+    def bench(self) -> Benchmark:
+        """The loaded benchmark."""
+        return load(self.benchmark)
+
+    @cached_property
+    def _lacking(self) -> NDArray[np.bool_]:
+        lacking = np.zeros(len(self.bench), dtype=bool)
+        for objective in self.objectives:
+            values = self.bench.column(objective.name, self.protocol)
+            if values.shape[1] == 1 and self.bench.metrics_of(self.protocol)[objective.name].split == "cost":
+                continue
+            number = int(self.repeat)
+            lacking |= np.isnan(values[:, number]) if number < values.shape[1] else True
+        return lacking
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """Where strategies search."""
+        if isinstance(self.repeat, int) and self._lacking.any():
+            return TableSpace(self.bench.full_space, self.bench.genotypes[~self._lacking])
+        return self.bench.space
+
+    @property
+    def recipe_epochs(self) -> int | None:
+        """Epochs of full training under the task's protocol."""
+        return self.bench.protocol(self.protocol).epochs
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the protocol declares training seconds."""
+        return "train_seconds" in self.bench.protocol(self.protocol).cost
+
+    @property
+    def fidelities(self) -> tuple[int, ...]:
+        """Epochs that a trial may ask for, rising."""
+        if self.fidelity == "curve":
+            recipe = self.bench.protocol(self.protocol)
+            shared = [set(recipe.curve[o.name].epochs) for o in self.objectives if o.name in recipe.curve]
+            return tuple(sorted(set.intersection(*shared))) if len(shared) == len(self.objectives) else ()
+        if self.fidelity == "protocols":
+            lengths = [p.epochs for p in self.bench.protocols.values()]
+            return tuple(sorted(e for e in lengths if e is not None)) if len(lengths) > 1 else ()
+        return ()
+
+    @property
+    def idealised(self) -> bool:
+        """Whether the task shows means of several trainings and charges one."""
+        return self.repeat == "mean" and self.bench.column(self.objectives[0].name, self.protocol).shape[1] > 1
+
+    @property
+    def noise_known(self) -> bool:
+        """Whether the table has several training runs of the first objective."""
+        return self.bench.column(self.objectives[0].name, self.protocol).shape[1] > 1
+
+    @property
+    def searched_on_test(self) -> bool:
+        """Whether an objective is a test column."""
+        metrics = self.bench.metrics_of(self.protocol)
+        return any(metrics[o.name].is_test for o in self.objectives)
+
+    def truth(self) -> NDArray[np.float64]:
+        """Mean of the first objective under the scoring protocol, `(A,)`: what regret is computed on."""
+        return self.bench.mean(self.objectives[0].name, self.score_protocol or self.protocol)
+
+    # -- identity -------------------------------------------------------------------------------
+
+    def identity(self) -> dict[str, Any]:
+        """All that defines the task, as JSON values."""
+        return {
+            "benchmark": self.benchmark,
+            "objectives": [[o.name, o.direction] for o in self.objectives],
+            "evaluations": self.evaluations,
+            "seconds": self.seconds,
+            "epochs": self.epochs,
+            "repeat": self.repeat,
+            "missing": self.missing,
+            "charge": self.charge,
+            "protocol": self.bench.protocol(self.protocol).name,
+            "score_protocol": self.bench.protocol(self.score_protocol or self.protocol).name,
+            "fidelity": self.fidelity,
+            "resume": self.resume,
+            "workers": self.workers,
+            "allow_test": self.allow_test,
+        }
+
+    @classmethod
+    def from_identity(cls, identity: dict[str, Any]) -> Task:
+        """The inverse of `identity`."""
+        fields = dict(identity)
+        names = [name for name, _ in fields.pop("objectives")]
+        return cls(objective=names[0] if len(names) == 1 else names, **fields)
+
+    @cached_property
+    def id(self) -> str:
+        """sha256 of `identity`: part of every random stream and run key."""
+        return hashlib.sha256(json.dumps(self.identity(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """What tables and charts call the task: the benchmark and all that is not the default."""
+        extras = []
+        if [o.name for o in self.objectives] != [self.bench.objective]:
+            extras.append("+".join(o.name for o in self.objectives))
+        if self.repeat != "random":
+            extras.append("idealised" if self.idealised else f"repeat {self.repeat}")
+        if self.charge != "all":
+            extras.append(f"charge {self.charge}")
+        if self.protocol is not None and self.protocol != self.bench.protocol().name:
+            extras.append(f"protocol {self.protocol}")
+        if self.score_protocol not in (None, self.protocol):
+            extras.append(f"scored on {self.score_protocol}")
+        if self.fidelity:
+            extras.append(self.fidelity)
+        if self.workers > 1:
+            extras.append(f"{self.workers} workers")
+        if self.searched_on_test:
+            extras.append("searched on test")
+        return f"{self.benchmark} ({', '.join(extras)})" if extras else self.benchmark
+
+    def replace(self, **changes: Any) -> Task:
+        """A copy with other policies or budgets."""
+        return replace(self, **changes)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Task.from_identity, (self.identity(),))
+
+    # -- streams --------------------------------------------------------------------------------
+
+    def problem(self, seed: int) -> Problem:
+        """What a strategy may see of this task in the run of a seed."""
+        return Problem(
+            self.space,
+            self.objectives,
+            generator("design", self.id, seed),
+            evaluations=self.evaluations,
+            seconds=self.seconds,
+            epochs=self.epochs,
+            fidelities=self.fidelities,
+            workers=self.workers,
+        )
+
+    def repeat_shown(self, seed: int, rows: ArrayLike) -> NDArray[np.int64]:
+        """Number of the training run that each row shows in the run of a seed; -1 for the mean.
+
+        The same for every strategy of the seed, and for all metrics of a row.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        if self.repeat == "mean":
+            return np.full(rows.shape, -1, dtype=np.int64)
+        if isinstance(self.repeat, int):
+            return np.full(rows.shape, self.repeat, dtype=np.int64)
+        counts, positions = self.bench.repeat_positions_of(self.protocol)
+        pick = uniform_indices(noise_key(self.id, seed), rows, np.maximum(counts[rows], 1))
+        shown: NDArray[np.int64] = positions[rows, pick]
+        return shown

@@ -1,0 +1,56 @@
+"""Search strategies behind one ask/tell contract."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from nasbench.errors import StrategyError
+from nasbench.registry import Registry
+
+if TYPE_CHECKING:
+    from nasbench.strategies.base import Strategy
+
+REGISTRY = Registry(
+    "strategy",
+    {
+        "bananas": ("nasbench.strategies.bananas:BANANAS", None),
+        "gp": ("nasbench.strategies.gp:GaussianProcessSearch", None),
+        "local-search": ("nasbench.strategies.local_search:LocalSearch", None),
+        "random-search": ("nasbench.strategies.random_search:RandomSearch", None),
+        "regularized-evolution": ("nasbench.strategies.regularized_evolution:RegularizedEvolution", None),
+        "reinforce": ("nasbench.strategies.reinforce:Reinforce", None),
+    },
+    group="nasbench.strategies",
+)
+
+
+def list() -> list[str]:  # noqa: A001
+    """Names of all strategies; imports none of them."""
+    return REGISTRY.names()
+
+
+def create(name: str, **params: Any) -> Strategy:
+    """A strategy by name, with hyper-parameters that differ from its defaults.
+
+    Raises:
+        UnknownNameError: no such strategy.
+        StrategyError: a hyper-parameter that it does not have, or a value that it refuses.
+    """
+    strategy_class = REGISTRY.get(name)
+    known = [f.name for f in fields(strategy_class) if f.init]
+    for given in params:
+        if given not in known:
+            raise StrategyError(f"{name} has no parameter {given!r}; it has {', '.join(known) or 'none'}")
+    strategy: Strategy = strategy_class(**params)
+    return strategy
+
+
+def check_strategy(strategy: Strategy) -> None:
+    """Assert that a strategy keeps the ask/tell contract; see `nasbench.strategies.conformance`."""
+    from nasbench.strategies.conformance import check_strategy as check
+
+    check(strategy)
+
+
+__all__ = ["REGISTRY", "check_strategy", "create", "list"]
