@@ -193,11 +193,7 @@ class Benchmark:
         """Mean over each architecture's training repeats, `(A,)`, read-only; NaN where it has none."""
         key = (metric, self.protocol(protocol).name)
         if key not in self._means:
-            values = self.column(metric, protocol)
-            present = ~np.isnan(values)
-            count = present.sum(axis=1)
-            total = np.where(present, values, 0.0).sum(axis=1)
-            means = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+            means = repeat_mean(self.column(metric, protocol))
             means.flags.writeable = False
             self._means[key] = means
         return self._means[key]
@@ -263,9 +259,17 @@ class Benchmark:
         Raises:
             GenotypeError: it is not an architecture of the space.
         """
+        return self._row(genotype)
+
+    def row_finder(self) -> Callable[[Genotype], int]:
+        """The function behind `row`, for loops that call it for each evaluation."""
+        return self._row
+
+    @cached_property
+    def _row(self) -> Callable[[Genotype], int]:
         if self._rows is None and self.table.complete:
-            return self.full_space.index(genotype)
-        return int(self.rows([genotype])[0])
+            return self.full_space.index
+        return lambda genotype: int(self.rows([genotype])[0])
 
     def rows(self, genotypes: ArrayLike) -> NDArray[np.int64]:
         """Rows `(n,)` of a batch `(n, G)`; -1 where a partial table does not list one."""
@@ -374,14 +378,23 @@ class Benchmark:
         at = curves[:, :, epochs.index(epoch)].astype(np.float64)
         if repeat is not None:
             return at[:, repeat]
-        count = (~np.isnan(at)).sum(axis=1)
-        return np.divide(np.nansum(at, axis=1), count, out=np.full(len(at), np.nan), where=count > 0)
+        return repeat_mean(at)
 
     def _unlisted(self, genotype: Genotype) -> NotInTableError:
         return NotInTableError(
             f"{self.name} lists {len(self):,} of {self.full_space.size:,} architectures, and not "
             f"{self.full_space.format(genotype)}; search over `benchmark.space`, or fit a surrogate"
         )
+
+
+def repeat_mean(values: Floats) -> Floats:
+    """Mean over the repeats that exist, `(A, R) -> (A,)`; NaN where there is none."""
+    if values.shape[1] == 1:
+        return values[:, 0].copy()
+    present = ~np.isnan(values)
+    count = present.sum(axis=1)
+    total = np.where(present, values, 0.0).sum(axis=1)
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
 def load(name: str) -> Benchmark:

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nasbench.benchmark import repeat_mean
 from nasbench.errors import StrategyError
-from nasbench.problem import Trial
+from nasbench.problem import Observation, Trial
 from nasbench.space import Genotype
 from nasbench.streams import noise_key, uniform_index
 from nasbench.task import Task
 
+Floats: TypeAlias = NDArray[np.float64]
 
-class Outcome(NamedTuple):
-    """What evaluating a trial gives.
 
-    Attributes:
-        row: of the table.
-        epoch: trained to (NaN where the dataset declares none).
-        values: one number an objective; NaN where the table has none.
-        seconds: how far the clock moves (epochs or 1 where no times are known).
-        epochs: newly trained epochs (NaN where unknown).
-        charged: whether the trial counts against `evaluations`.
-    """
+Outcome: TypeAlias = tuple[int, float, Observation, float, bool]
+"""What evaluating a trial gives; a plain tuple, since one is made for each evaluation.
 
-    row: int
-    epoch: float
-    values: tuple[float, ...]
-    seconds: float
-    epochs: float
-    charged: bool
+(row of the table; epoch trained to, NaN where the dataset declares none; what the strategy is
+told, whose cost moves the clock: simulated seconds, or epochs, or 1, whichever the dataset has;
+newly trained epochs, 0 where it declares none; whether it counts against `evaluations`).
+"""
 
 
 class Level(NamedTuple):
     """Columns of one fidelity: `(A, R)` values an objective, `(A, R)` seconds or None, its epochs."""
 
-    values: tuple[np.ndarray, ...]
-    seconds: np.ndarray | None
+    values: tuple[Floats, ...]
+    seconds: Floats | None
     epochs: float
 
 
@@ -51,21 +45,18 @@ class Evaluator:
 
     def __init__(self, task: Task, seed: int) -> None:
         bench = task.bench
+        self._task, self._bench_row = task, bench.row_finder()
         self._key = noise_key(task.id, seed)
-        self._repeat = task.repeat
         self._counts, self._positions = bench.repeat_positions_of(task.protocol)
-        self._row = bench.row
-        self._rows: dict[Genotype, int] = {}
-        self._levels: dict[int | None, Level] = {}
-        self._task = task
+        self._trainers: dict[int | None, Callable[[int], Outcome]] = {}
         self._paid: dict[int, tuple[float, float]] = {}
-        self._resume = task.fidelity == "curve" and task.resume
-        self._charge = task.charge
         self._classes = bench.classes if task.charge == "unique-class" else None
-        self._first: dict[tuple[int, float], Outcome] = {}
-        self._level(None)
+        self._first: dict[tuple[int, int | None], Outcome] = {}
+        self._known: dict[Genotype, Outcome] = {}
+        self._repeatable = task.charge == "all" and task.fidelity is None
+        self._trainer(None)
 
-    def __call__(self, trial: Trial) -> Outcome:
+    def evaluate(self, trial: Trial) -> Outcome:
         """The outcome of a trial.
 
         Raises:
@@ -73,37 +64,67 @@ class Evaluator:
             StrategyError: it asked for an epoch that the task does not offer.
         """
         genotype, epoch = trial.genotype, trial.epoch
-        row = self._rows.get(genotype)
-        if row is None:
-            row = self._place(genotype)
-        level = self._levels.get(epoch) or self._level(epoch)
-        if self._charge != "all":
-            return self._distinct(row, level)
-        return self._train(row, level)
-
-    def _place(self, genotype: Genotype) -> int:
+        if epoch is None and genotype in self._known:
+            return self._known[genotype]
         row = self._row(genotype)
-        if row < 0 or (isinstance(self._repeat, int) and self._task.missing == "exclude"):
-            row = self._row(tuple(self._task.space.check([genotype])[0].tolist()))
-        self._rows[genotype] = row
+        train = self._trainers.get(epoch) or self._trainer(epoch)
+        if self._repeatable:
+            outcome = train(row)
+            if epoch is None:
+                self._known[genotype] = outcome
+            return outcome
+        if self._task.charge == "all":
+            return train(row)
+        return self._distinct(row, epoch, train)
+
+    def _row(self, genotype: Genotype) -> int:
+        row = self._bench_row(genotype)
+        if row < 0 or self._task.missing == "exclude":
+            self._task.space.check([genotype])
         return row
 
-    def _train(self, row: int, level: Level) -> Outcome:
-        if self._repeat == "random":
-            count = self._counts.item(row)
-            number = self._positions.item(row, uniform_index(self._key, row, count)) if count else 0
-        else:
-            number = self._repeat if isinstance(self._repeat, int) else 0
-        values = tuple([column.item(row, number if column.shape[1] > 1 else 0) for column in level.values])
-        seconds, epochs = 1.0, level.epochs
-        if level.seconds is not None:
-            seconds = level.seconds.item(row, number if level.seconds.shape[1] > 1 else 0)
-            seconds = seconds if seconds == seconds else 0.0
-        elif epochs == epochs:
-            seconds = epochs
-        if self._resume:
-            seconds, epochs = self._difference(row, seconds, epochs)
-        return Outcome(row, level.epochs, values, seconds, epochs, True)
+    def _trainer(self, epoch: int | None) -> Callable[[int], Outcome]:
+        """A function row -> outcome for one fidelity, with all policies decided beforehand."""
+        task = self._task
+        full = task.recipe_epochs
+        if epoch is not None and epoch not in task.fidelities and epoch != full:
+            offered = ", ".join(map(str, task.fidelities)) or f"only the full training ({full} epochs)"
+            raise StrategyError(f"a trial asked for epoch {epoch}; the task offers {offered}")
+        level = self._columns(epoch, full)
+        shown = self._shown()
+        values, seconds, epochs = _answers(level.values), level.seconds, level.epochs
+        known_epochs = epochs if epochs == epochs else 0.0
+        price = None if seconds is None else _answers((seconds,))
+        flat_price = epochs if epochs == epochs else 1.0
+        resume = task.fidelity == "curve" and task.resume
+        single = len(level.values) == 1
+
+        def train(row: int) -> Outcome:
+            number = shown(row)
+            found = values(row, number)
+            cost = flat_price if price is None else price(row, number)[0]
+            trained = known_epochs
+            if cost != cost:
+                cost = 0.0
+            if resume:
+                cost, trained = self._difference(row, cost, trained)
+            ok = found[0] == found[0] and (single or all(value == value for value in found))
+            return row, epochs, Observation(found, cost, "ok" if ok else "failed"), trained, True
+
+        self._trainers[epoch] = train
+        return train
+
+    def _shown(self) -> Callable[[int], int]:
+        """Which training run a row shows."""
+        if self._task.repeat != "random":
+            fixed = self._task.repeat if isinstance(self._task.repeat, int) else 0
+            return lambda row: fixed
+        key, counts, positions, width = self._key, self._counts.item, self._positions.item, self._positions.shape[1]
+
+        def shown(row: int) -> int:
+            return positions(row * width + uniform_index(key, row, counts(row)))
+
+        return shown
 
     def _difference(self, row: int, seconds: float, epochs: float) -> tuple[float, float]:
         """What training adds to the epochs of the same run that are already paid for."""
@@ -111,59 +132,50 @@ class Evaluator:
         self._paid[row] = (max(seconds, paid_seconds), max(epochs, paid_epochs))
         return max(0.0, seconds - paid_seconds), max(0.0, epochs - paid_epochs)
 
-    def _distinct(self, row: int, level: Level) -> Outcome:
+    def _distinct(self, row: int, epoch: int | None, train: Callable[[int], Outcome]) -> Outcome:
         """Under `unique` and `unique-class` a repeated trial costs nothing and repeats its answer."""
-        group = row if self._classes is None else int(self._classes[row])
-        first = self._first.get((group, level.epochs if level.epochs == level.epochs else 0.0))
-        if first is not None:
-            return first._replace(row=row, seconds=0.0, epochs=0.0, charged=False)
-        outcome = self._train(row, level)
-        self._first[group, level.epochs if level.epochs == level.epochs else 0.0] = outcome
-        return outcome
+        group = (row if self._classes is None else int(self._classes[row]), epoch)
+        first = self._first.get(group)
+        if first is None:
+            self._first[group] = outcome = train(row)
+            return outcome
+        return row, first[1], first[2]._replace(cost=0.0), 0.0, False
 
-    def _level(self, epoch: int | None) -> Level:
+    def _columns(self, epoch: int | None, full: int | None) -> Level:
         task, bench = self._task, self._task.bench
-        full = task.recipe_epochs
-        if epoch is not None and epoch not in task.fidelities and epoch != full:
-            offered = ", ".join(map(str, task.fidelities)) or f"only the full training ({full} epochs)"
-            raise StrategyError(f"a trial asked for epoch {epoch}; the task offers {offered}")
-        self._levels[epoch] = level = self._columns(task, bench.protocol(task.protocol).name, epoch, full)
-        return level
-
-    def _columns(self, task: Task, protocol: str, epoch: int | None, full: int | None) -> Level:
-        bench = task.bench
+        protocol = bench.protocol(task.protocol).name
         names = [o.name for o in task.objectives]
         if task.fidelity == "protocols" and epoch is not None:
             protocol = next(name for name, p in bench.protocols.items() if p.epochs == epoch)
             full = epoch
-        curve = task.fidelity == "curve" and epoch is not None and epoch != full
         seconds = bench.column("train_seconds", protocol) if task.has_times else None
-        if curve and epoch is not None:
-            position = task.fidelities.index(epoch)
+        if task.fidelity == "curve" and epoch is not None and epoch != full:
             values = tuple(self._at_epoch(name, epoch) for name in names)
-            longest = full or task.fidelities[-1]
-            seconds = None if seconds is None else seconds * (epoch / longest)
-            length = float(task.fidelities[position])
+            seconds = None if seconds is None else seconds * (epoch / (full or task.fidelities[-1]))
+            length = float(epoch)
         else:
             values = tuple(bench.column(name, protocol) for name in names)
             length = float(full) if full is not None else float("nan")
         if task.repeat == "mean":
-            values = tuple(_mean(v) for v in values)
-            seconds = None if seconds is None else _mean(seconds)
+            values = tuple(repeat_mean(v)[:, None] for v in values)
+            seconds = None if seconds is None else repeat_mean(seconds)[:, None]
         return Level(values, seconds, length)
 
-    def _at_epoch(self, name: str, epoch: int) -> np.ndarray:
+    def _at_epoch(self, name: str, epoch: int) -> Floats:
         bench, protocol = self._task.bench, self._task.protocol
         epochs = bench.protocol(protocol).curve[name].epochs
-        values: np.ndarray = bench.curves(name, protocol)[:, :, epochs.index(epoch)].astype(np.float64)
+        values: Floats = bench.curves(name, protocol)[:, :, epochs.index(epoch)].astype(np.float64)
         return values
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    if values.shape[1] == 1:
-        return values
-    present = ~np.isnan(values)
-    count = present.sum(axis=1)
-    total = np.where(present, values, 0.0).sum(axis=1)
-    mean: np.ndarray = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
-    return mean[:, None]
+def _answers(columns: tuple[Floats, ...]) -> Callable[[int, int], tuple[float, ...]]:
+    """A function (row, training run) -> one number a column; a single-run column ignores the run."""
+    if len(columns) == 1:
+        item, width = columns[0].item, columns[0].shape[1]
+        if width == 1:
+            return lambda row, number: (item(row),)
+        return lambda row, number: (item(row * width + number),)
+    items = [(c.item, c.shape[1], c.shape[1] > 1) for c in columns]
+    return lambda row, number: tuple(
+        [item(row * width + number if several else row) for item, width, several in items]
+    )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import heapq
 import json
+import math
 import sys
 import traceback
 from collections.abc import Iterable
 from dataclasses import asdict, fields, is_dataclass, replace
+from heapq import heappop, heappush
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from nasbench.errors import StrategyError, TaskError
 from nasbench.evaluation import Evaluator, Outcome
-from nasbench.problem import Observation, Trial
+from nasbench.problem import Trial
 from nasbench.run import TRACE_VERSION, Entry, Ledger, Run, trace_dtype
 from nasbench.strategies import REGISTRY, create
 from nasbench.strategies.base import Strategy
@@ -138,13 +139,21 @@ def _one_thread(uses_blas: bool) -> None:
     _limited_modules = libraries
 
 
+Event: TypeAlias = tuple[float, int, int, Trial, Outcome, float]
+"""(finish, order of start, worker, trial, outcome, start): sorts as the clock runs."""
+
+
 class _Driver:
     """The event loop of a run: W asynchronous workers on a simulated clock."""
 
     def __init__(self, task: Task, strategy: Strategy, seed: int) -> None:
         self.task, self.strategy, self.seed = task, strategy, seed
         self.stop = "budget"
-        self.records: list[tuple[Outcome, float, int, Trial]] = []
+        self.outcomes: list[Outcome] = []
+        self.numbers: list[int] = []
+        self.workers: list[int] = []
+        self.starts: list[float] = []
+        self.finishes: list[float] = []
         self.ask_seconds = self.tell_seconds = 0.0
 
     def start(self, rng: np.random.Generator) -> None:
@@ -153,26 +162,30 @@ class _Driver:
         self.ask_seconds += perf_counter() - begin
 
     def drive(self) -> None:
-        task, strategy, records = self.task, self.strategy, self.records
-        evaluate = Evaluator(task, self.seed)
-        ask, tell = strategy.ask, strategy.tell
-        evaluations = task.evaluations if task.evaluations is not None else sys.maxsize
-        seconds = task.seconds if task.seconds is not None else float("inf")
-        epochs = task.epochs if task.epochs is not None else float("inf")
-        numbers: set[int] = set()
-        running: list[tuple[float, int, int, Trial, Outcome]] = []
+        """Ask, evaluate and tell until the first budget is hit, nothing is left, or it stalls."""
+        task = self.task
+        running: list[Event] = []
+        add_outcome, add_number, add_worker = self.outcomes.append, self.numbers.append, self.workers.append
+        add_start, add_finish = self.starts.append, self.finishes.append
+        evaluate = Evaluator(task, self.seed).evaluate
+        ask, tell = self.strategy.ask, self.strategy.tell
+        evaluations = sys.maxsize if task.evaluations is None else task.evaluations
+        seconds = math.inf if task.seconds is None else task.seconds
+        epochs = math.inf if task.epochs is None else task.epochs
         idle = list(range(task.workers - 1, -1, -1))
-        clock, charged, raw, spent_epochs, uncharged = 0.0, 0, 0, 0.0, 0
-        over = False
+        clock, charged, raw, uncharged, trained, over = 0.0, 0, 0, 0, 0.0, False
+        ask_seconds = tell_seconds = 0.0
         while True:
             while idle and not over:
-                room = min(len(idle), evaluations - charged)
-                if room <= 0:
-                    over = True
-                    break
+                room = len(idle)
+                if charged + room > evaluations:
+                    room = evaluations - charged
+                    if room == 0:
+                        over = True
+                        break
                 begin = perf_counter()
                 trials = ask(room)
-                self.ask_seconds += perf_counter() - begin
+                ask_seconds += perf_counter() - begin
                 if not trials:
                     if not running:
                         self.stop, over = "exhausted", True
@@ -181,39 +194,39 @@ class _Driver:
                     raise StrategyError(f"ask({room}) returned {len(trials)} trials")
                 for trial in trials:
                     outcome = evaluate(trial)
-                    number = trial.number
-                    if number in numbers:
-                        raise StrategyError(f"trial number {number} was used twice")
-                    numbers.add(number)
-                    if outcome.epochs == outcome.epochs:
-                        if spent_epochs + outcome.epochs > epochs:
-                            over = True
-                            break
-                        spent_epochs += outcome.epochs
-                    heapq.heappush(running, (clock + outcome.seconds, raw, idle.pop(), trial, outcome))
+                    trained += outcome[3]
+                    if trained > epochs:
+                        over = True
+                        break
+                    heappush(running, (clock + outcome[2].cost, raw, idle.pop(), trial, outcome, clock))
                     raw += 1
-                    if outcome.charged:
-                        charged += 1
-                        uncharged = 0
+                    if outcome[4]:
+                        charged, uncharged = charged + 1, 0
                     else:
                         uncharged += 1
                         if self._stalled(raw, charged, uncharged):
                             self.stop, over = "stalled", True
                             break
             if not running:
-                return
-            finish, _, worker, trial, outcome = heapq.heappop(running)
-            if finish > seconds:
-                return
-            clock = finish
+                break
+            event = heappop(running)
+            clock = event[0]
+            if clock > seconds:
+                break
+            _, _, worker, trial, outcome, start = event
             idle.append(worker)
-            records.append((outcome, finish, worker, trial))
-            values = outcome.values
-            ok = values[0] == values[0] and not any(v != v for v in values)
-            observation = Observation(values, outcome.seconds, "ok" if ok else "failed")
+            add_outcome(outcome)
+            add_number(trial.number)
+            add_worker(worker)
+            add_start(start)
+            add_finish(clock)
             begin = perf_counter()
-            tell(trial, observation)
-            self.tell_seconds += perf_counter() - begin
+            tell(trial, outcome[2])
+            tell_seconds += perf_counter() - begin
+        self.ask_seconds += ask_seconds
+        self.tell_seconds += tell_seconds
+        if len(set(self.numbers)) < len(self.numbers):
+            raise StrategyError("two trials have the same number; count them from 0")
 
     def _stalled(self, raw: int, charged: int, uncharged: int) -> bool:
         """Whether uncharged repeats pass the cap: 10 x the budget, else 10 x what was charged."""
@@ -222,19 +235,16 @@ class _Driver:
         return uncharged >= RAW_CAP * (charged + 100)
 
     def result(self, key: str, entry: Entry, error: str) -> Run:
-        task, records = self.task, self.records
-        trace = np.zeros(len(records), dtype=trace_dtype(task.space.length, len(task.objectives)))
-        if records:
-            outcomes = [record[0] for record in records]
-            trace["row"] = [o.row for o in outcomes]
+        task, outcomes = self.task, self.outcomes
+        trace = np.zeros(len(outcomes), dtype=trace_dtype(task.space.length, len(task.objectives)))
+        if outcomes:
+            rows, epochs, observations, _, _ = zip(*outcomes, strict=True)
+            trace["row"], trace["epoch"] = rows, epochs
             trace["genotype"] = task.bench.genotypes[trace["row"]]
-            trace["epoch"] = [o.epoch for o in outcomes]
-            values = [o.values for o in outcomes] if len(task.objectives) > 1 else [o.values[0] for o in outcomes]
-            trace["value"] = values
-            trace["cost"] = [o.seconds for o in outcomes]
-            trace["finish"] = [record[1] for record in records]
-            trace["start"] = trace["finish"] - trace["cost"]
-            trace["worker"] = [record[2] for record in records]
+            values = [observation.values for observation in observations]
+            trace["value"] = values if len(task.objectives) > 1 else np.ravel(values)
+            trace["cost"] = [observation.cost for observation in observations]
+            trace["start"], trace["finish"], trace["worker"] = self.starts, self.finishes, self.workers
         trace.flags.writeable = False
         return Run(
             key=key,
@@ -242,7 +252,7 @@ class _Driver:
             entry=entry,
             seed=self.seed,
             trace=trace,
-            ledger=_ledger(task, trace, [record[0] for record in records]),
+            ledger=_ledger(task, trace, outcomes),
             stop=self.stop,
             error=error,
             fit_seconds=self.tell_seconds,
@@ -260,7 +270,7 @@ def _ledger(task: Task, trace: np.ndarray, outcomes: Iterable[Outcome]) -> Ledge
         unique_classes=len(set(task.bench.classes[trace["row"]].tolist())),
         repeated=len(rows) - len(unique),
         failed=int(np.isnan(value).any(axis=1).sum()),
-        charged=sum(o.charged for o in outcomes),
+        charged=sum(outcome[4] for outcome in outcomes),
         seconds=float(trace["finish"].max(initial=0.0)),
-        epochs=float(sum(o.epochs for o in outcomes)),
+        epochs=float(sum(outcome[3] for outcome in outcomes)) if task.recipe_epochs is not None else float("nan"),
     )

@@ -117,7 +117,8 @@ class _SparseSpace(ConstrainedSpace):
     def _members(self) -> Genotypes:
         full = SearchSpace(self.parameters).all()
         total = full.sum(axis=1)
-        return full[(total % 3 == 0) | (total == 2)]
+        members: Genotypes = full[(total % 3 == 0) | (total == 2)]
+        return members
 
 
 _GRID = GridSpace(
@@ -417,7 +418,7 @@ def _answer() -> None:
     request = json.load(sys.stdin)
     reply: dict[str, Any] = {"importable": True}
     try:
-        cls = import_module(request["module"])
+        cls: Any = import_module(request["module"])
         for part in request["name"].split("."):
             cls = getattr(cls, part)
     except (ImportError, AttributeError):

@@ -111,12 +111,14 @@ class Reinforce(Strategy):
         """`(n, G)` draws from the policy, valid or not."""
         uniform = self.rng.random((n, len(self._positions), 1))
         drawn = (self._cumulative <= uniform).sum(axis=2)
-        return np.minimum(drawn, self._last_choices)  # a rounded sum of probabilities may be below 1
+        # Rounded probabilities may sum to less than 1.
+        genotypes: NDArray[np.int64] = np.minimum(drawn, self._last_choices)
+        return genotypes
 
     def _advantage(self, reward: float) -> float:
-        """The reward in moving standard deviations above the moving average, both before its own share.
+        """How many moving standard deviations the reward is above the moving average before it.
 
-        Averages are exponential, with the weights of the rewards so far scaled to sum to 1.
+        Both averages are exponential, the weights of the rewards so far scaled to sum to 1.
         """
         if not self._weight:
             self._mean = reward

@@ -12,18 +12,21 @@ Layout, one idea a module:
     speedup: speed-up over random search.
     paired: paired tests over seeds, Holm, probability of improvement.
     power: the smallest difference that a paired test can see.
+    pairwise: every pairwise test of a comparison, in one Holm family.
     ranking: average ranks, cliques, Friedman-Nemenyi.
+    families: claim (b), one number a task family.
     targets: expected running time to a target, and its distribution.
     curves: anytime curves as a frame.
-    summary: one row a run, and one row a (task, strategy).
-    verdict: which strategy beats which, as a frame and in words.
+    summary: one row a run, a (task, strategy), or a strategy.
+    verdict: which strategy beats which, in words.
 """
 
 from nasbench.analysis.curves import curves
+from nasbench.analysis.pairwise import comparisons
 from nasbench.analysis.ranking import ranking
-from nasbench.analysis.summary import finals, summary
+from nasbench.analysis.summary import finals, overall, summary
 from nasbench.analysis.targets import ecdf, expected_running_time
-from nasbench.analysis.verdict import comparisons, verdict
+from nasbench.analysis.verdict import verdict
 
 __all__ = [
     "comparisons",
@@ -31,6 +34,7 @@ __all__ = [
     "ecdf",
     "expected_running_time",
     "finals",
+    "overall",
     "ranking",
     "summary",
     "verdict",

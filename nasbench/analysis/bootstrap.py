@@ -32,7 +32,9 @@ def seed_weights(key: str, seeds: Sequence[int]) -> Floats:
     count = len(seeds)
     rng = generator("bootstrap", key, list(seeds))
     draws = rng.integers(0, count, size=(RESAMPLES, count)) + count * np.arange(RESAMPLES)[:, None]
-    return np.bincount(draws.ravel(), minlength=RESAMPLES * count).reshape(RESAMPLES, count) / count
+    times = np.bincount(draws.ravel(), minlength=RESAMPLES * count).reshape(RESAMPLES, count)
+    weights: Floats = times / count
+    return weights
 
 
 def resampled_means(values: Floats, weights: Floats) -> Floats:
@@ -41,11 +43,12 @@ def resampled_means(values: Floats, weights: Floats) -> Floats:
     A NaN takes no part; a resample that holds nothing else gives NaN.
     """
     known = ~np.isnan(values)
-    total = weights @ np.where(known, values, 0.0)
+    total: Floats = weights @ np.where(known, values, 0.0)
     if known.all():
         return total
     share = weights @ known.astype(np.float64)
-    return np.divide(total, share, out=np.full(np.shape(total), np.nan), where=share > 0)
+    means: Floats = np.divide(total, share, out=np.full(np.shape(total), np.nan), where=share > 0)
+    return means
 
 
 def mean_interval(values: Floats, weights: Floats) -> Interval:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from nasbench.analysis.bootstrap import mean_interval
+from nasbench.analysis.groups import TaskRuns, group
+from nasbench.analysis.random_search import law_of
+from nasbench.analysis.regret import Axis
+from nasbench.analysis.truth import Floats
 from nasbench.run import Run
 
 if TYPE_CHECKING:
@@ -13,14 +20,16 @@ if TYPE_CHECKING:
 RANDOM_SEARCH_EXACT = "random search (exact)"
 """Label of the closed-form reference among the strategies."""
 
+NORMAL_95 = 1.959963984540054
 
-def curves(
-    runs: Sequence[Run], axis: Literal["evaluations", "seconds", "epochs"] = "evaluations", points: int = 200
-) -> pd.DataFrame:
+COLUMNS = ("task", "strategy", "axis", "x", "mean", "low", "high", "median", "observed", "seeds", "exact")
+
+
+def curves(runs: Sequence[Run], axis: Axis = "evaluations", points: int = 200) -> pd.DataFrame:
     """Mean table regret of the incumbent, never a running minimum, with seed-paired 95 % bands.
 
     A run that ended early keeps its last value to the budget. Rows start where every run of the
-    strategy has an incumbent.
+    strategy has an incumbent (runs that never find one are left out).
 
     Args:
         runs: of any number of tasks and strategies.
@@ -30,11 +39,99 @@ def curves(
     Columns:
         task, strategy: labels; on `evaluations` also the strategy `random search (exact)`.
         axis: the axis' name; x: position on it.
-        mean, low, high: mean over seeds and its band (for the exact row: the band of the mean of
-            as many seeds as the task has, from its exact standard deviation; NaN if unknown).
-        median: over seeds.
+        mean, low, high: mean over seeds and its band (of the exact row: the normal 95 % band of
+            the mean of as many seeds as the task has, from its exact standard deviation).
+        median: over seeds (NaN in the exact rows).
         observed: mean observed value of the incumbent.
         seeds: runs behind the row (0 for the exact one).
         exact: True for the closed form.
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    frames = [_curve(one, strategy, axis, points) for one in group(runs) for strategy in one.strategies]
+    if axis == "evaluations":
+        frames += [_exact(one, points) for one in group(runs) if _has_reference(one)]
+    frames = [frame for frame in frames if len(frame["x"])]
+    joined: dict[str, Any] = {
+        name: np.concatenate([frame[name] for frame in frames]) if frames else [] for name in COLUMNS
+    }
+    frame = pd.DataFrame(joined)
+    labels = {one.label: place for place, one in enumerate(group(runs))}
+    return frame.sort_values("task", key=lambda task: task.map(labels), kind="stable", ignore_index=True)
+
+
+def grid_of(one: TaskRuns, axis: Axis, points: int) -> Floats:
+    """Rising x values from the first trial of any run to the budget (or to the longest run)."""
+    ends = [getattr(path, axis) for paths in one.paths.values() for path in paths.values()]
+    ends = [end for end in ends if len(end) and not np.isnan(end[-1])]
+    if not ends:
+        return np.empty(0)
+    budget = getattr(one.task, axis)
+    last = float(budget if budget is not None else max(end[-1] for end in ends))
+    if axis == "evaluations":
+        whole = np.arange(1.0, last + 1)
+        return whole if last <= points else np.unique(np.round(np.geomspace(1, last, points)))
+    return np.geomspace(min(max(end[0], last * 1e-6) for end in ends), last, points)
+
+
+def _curve(one: TaskRuns, strategy: str, axis: Axis, points: int) -> dict[str, Any]:
+    grid = grid_of(one, axis, points)
+    paths = one.paths[strategy]
+    regret, observed = np.full((2, len(one.seeds), len(grid)), np.nan)
+    for place, seed in enumerate(one.seeds):
+        if seed in paths:
+            regret[place] = paths[seed].at("table_regret", axis, grid)
+            observed[place] = paths[seed].at("observed", axis, grid)
+    found = ~np.isnan(regret).all(axis=1)
+    started = ~np.isnan(regret[found]).any(axis=0) & found.any()
+    regret, observed, x = regret[:, started], observed[found][:, started], grid[started]
+    mean, low, high = mean_interval(regret, one.weights)
+    return _columns(
+        one.label,
+        strategy,
+        axis,
+        x,
+        mean,
+        low,
+        high,
+        np.median(regret[found], axis=0) if found.any() else mean,
+        observed.mean(axis=0) if found.any() else mean,
+        int(found.sum()),
+        False,
+    )
+
+
+def _has_reference(one: TaskRuns) -> bool:
+    """Whether a number of evaluations means as many draws of random search."""
+    return one.task.fidelity is None and one.task.charge != "unique-class"
+
+
+def _exact(one: TaskRuns, points: int) -> dict[str, Any]:
+    x = grid_of(one, "evaluations", points)
+    draws = x.astype(np.int64)
+    law = law_of(one.task)
+    regret = law.moments(one.truth.regrets, draws)
+    half = NORMAL_95 * regret.sd / np.sqrt(len(one.seeds))
+    return _columns(
+        one.label,
+        RANDOM_SEARCH_EXACT,
+        "evaluations",
+        x,
+        regret.mean,
+        np.maximum(regret.mean - half, 0.0),
+        regret.mean + half,
+        np.full(len(x), np.nan),
+        law.shown_moments(draws).mean,
+        0,
+        True,
+    )
+
+
+def _columns(task: str, strategy: str, axis: str, x: Floats, *values: Any) -> dict[str, Any]:
+    *arrays, seeds, exact = values
+    constant = {"task": task, "strategy": strategy, "axis": axis, "seeds": seeds, "exact": exact}
+    columns: dict[str, Any] = {
+        name: np.full(len(x), value, dtype=object if isinstance(value, str) else None)
+        for name, value in constant.items()
+    }
+    return columns | {"x": x} | dict(zip(("mean", "low", "high", "median", "observed"), arrays, strict=True))

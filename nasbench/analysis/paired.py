@@ -49,6 +49,11 @@ def wilcoxon(d: Floats) -> float:
     return _tail(tuple(sorted(doubled[d != 0].tolist())), abs(signed))
 
 
+def signed_rank_sum(d: Floats) -> float:
+    """Sum of the signed ranks: above 0 where the differences lean to the positive side."""
+    return float((_doubled_ranks(np.abs(d)) * np.sign(d)).sum() / 2) if np.any(d) else 0.0
+
+
 def _doubled_ranks(size: Floats) -> NDArray[np.int64]:
     """Twice the average ranks, which are whole numbers; sizes equal to 1e-12 of the largest tie."""
     rounded = np.round(size / size.max(), 12)
@@ -132,7 +137,8 @@ def _flips(blocks: int) -> Floats:
 
 
 def _draw_flips(rng: np.random.Generator, count: int, blocks: int) -> Floats:
-    return rng.integers(0, 2, size=(count, blocks), dtype=np.int8) * 2.0 - 1.0
+    heads: Floats = rng.integers(0, 2, size=(count, blocks), dtype=np.int8).astype(np.float64)
+    return 2.0 * heads - 1.0
 
 
 def holm(p: ArrayLike) -> Floats:

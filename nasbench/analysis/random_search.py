@@ -151,9 +151,10 @@ class RandomSearchLaw:
 
     def _draws(self, n: ArrayLike) -> Ints:
         draws = np.atleast_1d(np.asarray(n))
-        if draws.dtype.kind not in "iu" or (draws.size and draws.min() < 1):
+        if draws.size and (draws.dtype.kind not in "iu" or draws.min() < 1):
             raise ValueError(f"the number of draws is an integer of at least 1, got {n!r}")
-        return np.minimum(draws, self.size).astype(np.int64)
+        capped: Ints = np.minimum(draws, self.size).astype(np.int64)
+        return capped
 
     def _closed(self, draws: Ints) -> NDArray[np.bool_]:
         """Which of the numbers of draws have a closed form."""

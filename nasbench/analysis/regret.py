@@ -88,34 +88,32 @@ def path_of(run: Run) -> Path:
 
 def charged(run: Run) -> Floats:
     """`(n,)` evaluations charged after each trial under the task's policy."""
-    trace, charge = run.trace, run.task.charge
-    if charge == "all":
-        return np.arange(1.0, len(trace) + 1)
-    genotypes = trace["genotype"]
-    if charge == "unique-class":
-        genotypes = run.task.space.canonical(genotypes)
-    return np.cumsum(_fresh(np.asarray(genotypes))).astype(np.float64)
+    return np.cumsum(_is_charged(run)).astype(np.float64)
 
 
 def epochs_paid(run: Run) -> Floats:
     """`(n,)` training epochs that each trial paid; NaN where the dataset declares none.
 
-    A resumed learning curve pays only what it adds to the architecture's earlier epochs.
+    A resumed learning curve pays only what it adds to the architecture's earlier epochs; an
+    uncharged repeat pays nothing.
     """
-    trace, task = run.trace, run.task
-    paid: Floats = trace["epoch"].astype(np.float64)
+    task = run.task
+    paid: Floats = run.trace["epoch"].astype(np.float64)
     if task.fidelity == "curve" and task.resume:
-        reached: dict[bytes, float] = {}
-        for position, genotype in enumerate(trace["genotype"]):
-            key, epoch = genotype.tobytes(), float(trace["epoch"][position])
-            paid[position] = max(0.0, epoch - reached.get(key, 0.0))
-            reached[key] = max(epoch, reached.get(key, 0.0))
-    return paid
+        reached: dict[int, float] = {}
+        for position, (row, epoch) in enumerate(zip(run.trace["row"].tolist(), paid.tolist(), strict=True)):
+            paid[position] = max(0.0, epoch - reached.get(row, 0.0))
+            reached[row] = max(epoch, reached.get(row, 0.0))
+    return np.where(_is_charged(run), paid, 0.0)
 
 
-def _fresh(genotypes: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Which rows of `(n, G)` are new at their place."""
-    fresh = np.zeros(len(genotypes), dtype=bool)
-    if len(genotypes):
-        fresh[np.unique(genotypes, axis=0, return_index=True)[1]] = True
-    return fresh
+def _is_charged(run: Run) -> NDArray[np.bool_]:
+    """Which trials count against the evaluations: all, or the first of each row or class and epoch."""
+    trace, charge = run.trace, run.task.charge
+    if charge == "all" or not len(trace):
+        return np.ones(len(trace), dtype=bool)
+    unit = trace["row"] if charge == "unique" else run.task.bench.classes[trace["row"]]
+    asked = np.column_stack([unit.astype(np.float64), np.nan_to_num(trace["epoch"])])
+    first = np.zeros(len(trace), dtype=bool)
+    first[np.unique(asked, axis=0, return_index=True)[1]] = True
+    return first

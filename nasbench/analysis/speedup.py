@@ -52,14 +52,14 @@ def log_ratios(group: TaskRuns, strategy: str) -> Floats:
     """
     truth = group.truth
     log_draws = np.log(truth.draws)
-    paths = group.paths.get(strategy, {})
-    draws = {seed: reference_draws(path.run) for seed, path in paths.items()}
+    draws = {seed: reference_draws(path.run) for seed, path in group.paths.get(strategy, {}).items()}
     counts = sorted({n for n in draws.values() if n is not None})
-    reference = dict(zip(counts, law_of(group.task).moments(log_draws, counts).mean, strict=True)) if counts else {}
+    expected = dict(zip(counts, law_of(group.task).moments(log_draws, counts).mean.tolist(), strict=True))
     ratios = np.full(len(group.seeds), np.nan)
     for place, seed in enumerate(group.seeds):
-        if seed in paths and len(paths[seed].row) and paths[seed].row[-1] >= 0 and draws[seed] is not None:
-            ratios[place] = log_draws[paths[seed].row[-1]] - reference[draws[seed]]
+        n = draws.get(seed)
+        if n is not None and len(rows := group.paths[strategy][seed].row) and rows[-1] >= 0:
+            ratios[place] = log_draws[rows[-1]] - expected[n]
     return ratios
 
 
@@ -110,5 +110,6 @@ def _interquartile_mean(values: Floats) -> Floats:
     cut = (count * TRIM).astype(np.int64)
     place = np.arange(values.shape[1])
     middle = (place >= cut[:, None]) & (place < (count - cut)[:, None])
-    total = np.where(middle, ordered, 0.0).sum(axis=1)
-    return np.divide(total, middle.sum(axis=1), out=np.full(len(values), np.nan), where=count > 0)
+    total: Floats = np.where(middle, ordered, 0.0).sum(axis=1)
+    means: Floats = np.divide(total, middle.sum(axis=1), out=np.full(len(values), np.nan), where=count > 0)
+    return means

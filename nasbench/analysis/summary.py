@@ -1,14 +1,27 @@
-"""The two tables that a comparison prints: one row a run, one row a (task, strategy)."""
+"""The tables that a comparison prints: one row a run, a (task, strategy), or a strategy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from nasbench.analysis.bootstrap import mean_interval
+from nasbench.analysis.groups import TaskRuns, group, strategies_of
+from nasbench.analysis.paired import improvements
+from nasbench.analysis.pairwise import compare_groups
+from nasbench.analysis.random_search import expected_regret
+from nasbench.analysis.ranking import average_ranks
+from nasbench.analysis.regret import Path
+from nasbench.analysis.speedup import reference_draws, speed_up, speed_up_over_tasks
+from nasbench.analysis.truth import VALUE_TOLERANCE, Floats, noise_floor_of, noise_label
 from nasbench.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nasbench.task import Task
 
 
 def finals(runs: Sequence[Run]) -> pd.DataFrame:
@@ -23,17 +36,59 @@ def finals(runs: Sequence[Run]) -> pd.DataFrame:
         held_out_regret: the same from its repeats other than the one shown (NaN if none).
         test_regret: best test mean - the incumbent's test mean (NaN without a test column).
         reached_optimum: whether its mean is the optimum, by value.
-        log_draws: log E, expected random draws until one as good (the score's raw material).
+        log_draws: log E, of the expected random draws until one as good (the speed-up's raw
+            material).
         evaluations: charged under the task's policy.
         trials, unique, unique_classes, failed_trials: from the ledger.
         seconds, epochs: simulated wall-clock and training epochs.
         fit_seconds, suggest_seconds: measured, in `tell` and in `ask`.
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    rows = [
+        _final(one, strategy, seed, path)
+        for one in group(runs)
+        for strategy, paths in one.paths.items()
+        for seed, path in paths.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _final(one: TaskRuns, strategy: str, seed: int, path: Path) -> dict[str, Any]:
+    run, ledger = path.run, path.run.ledger
+    led = bool(len(path.step)) and path.step[-1] >= 0
+    genotype = tuple(run.trace["genotype"][path.step[-1]].tolist()) if led else ()
+    listed = led and path.row[-1] >= 0
+    return {
+        "task": one.label,
+        "strategy": strategy,
+        "seed": seed,
+        "stop": run.stop,
+        "error": run.error,
+        "architecture": one.task.space.format(genotype) if led else "",
+        "observed": path.final("observed"),
+        "table_regret": path.final("table_regret"),
+        "held_out_regret": path.final("held_out_regret"),
+        "test_regret": path.final("test_regret"),
+        "reached_optimum": path.final("table_regret") <= VALUE_TOLERANCE,
+        "log_draws": float(np.log(one.truth.draws[path.row[-1]])) if listed else float("nan"),
+        "evaluations": ledger.charged,
+        "trials": ledger.raw,
+        "unique": ledger.unique,
+        "unique_classes": ledger.unique_classes,
+        "failed_trials": ledger.failed,
+        "seconds": ledger.seconds,
+        "epochs": ledger.epochs,
+        "fit_seconds": run.fit_seconds,
+        "suggest_seconds": run.suggest_seconds,
+    }
 
 
 def summary(runs: Sequence[Run], control: str = "random-search") -> pd.DataFrame:
     """One row a (task, strategy), best mean table regret first within a task.
+
+    Runs whose strategy failed count with what they had found; those without any value are left out
+    of the means and stay visible in `failed_runs`.
 
     Columns:
         task, strategy: task label and entry label.
@@ -45,18 +100,139 @@ def summary(runs: Sequence[Run], control: str = "random-search") -> pd.DataFrame
         held_out_regret: mean; NaN where no repeat was held out.
         test_regret, test_regret_floor: mean, and that of the best-validation architecture; NaN
             without a test column.
-        random_search_regret: exact expectation of random search at equal evaluations.
+        random_search_regret: exact expectation of random search at equal evaluations; NaN where
+            there is no equal number (lower fidelities, class-wise charging).
         speedup, speedup_low, speedup_high: over random search, with its 95 % interval.
         improvement, improvement_low, improvement_high: probability of a better final table regret
             than the control's within a seed (ties 1/2); NaN for the control itself or without one.
         p_holm: Holm-adjusted p against the control, from `comparisons` over all pairs and tasks.
-        within_noise_floor: whether the mean regret is below the table's noise floor (None where
+        within_noise_floor: whether the mean regret is at most the table's noise floor (None where
             the table declares none).
         reaches_optimum: share of runs that end at the optimum; `repeat="mean"` only, else NaN.
         seconds: mean simulated wall-clock.
-        fit_seconds, suggest_seconds: mean measured seconds per run.
-        noise: `sampled`, `idealised` (mean over repeats shown), `fixed run` (an integer repeat) or
-            `noise-free` (single-run table: noise unknown).
+        fit_seconds, suggest_seconds: mean measured seconds a run.
+        noise: `sampled` (one training run an architecture), `idealised` (the mean of several, paid
+            as one), `fixed run` (an integer repeat) or `noise-free` (a single-run table, whose
+            noise is unknown).
         metric, unit: the objective and its unit.
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    groups = group(runs)
+    adjusted = {
+        (test.task, frozenset((test.better, test.worse))): test.p_holm for test in compare_groups(groups)
+    }
+    rows: list[dict[str, Any]] = []
+    for one in groups:
+        block = []
+        for strategy in one.strategies:
+            p_holm = adjusted.get((one.label, frozenset((strategy, control))), float("nan"))
+            block.append(_summary_row(one, strategy, control, p_holm))
+        rows += sorted(block, key=lambda row: (np.isnan(row["regret_mean"]), row["regret_mean"]))
+    return pd.DataFrame(rows)
+
+
+def _summary_row(one: TaskRuns, strategy: str, control: str, p_holm: float) -> dict[str, Any]:
+    task, paths = one.task, list(one.paths[strategy].values())
+    runs = [path.run for path in paths]
+    metric = task.objectives[0].name
+    observed, regret = one.final(strategy, "observed"), one.final(strategy)
+    interval = mean_interval(regret, one.weights)
+    speed = speed_up(one, strategy)
+    other = one.final(control) if strategy != control else np.full(len(regret), np.nan)
+    better = mean_interval(improvements(regret, other), one.weights)
+    known = regret[~np.isnan(regret)]
+    at_optimum = task.repeat == "mean" and len(known) > 0
+    return {
+        "task": one.label,
+        "strategy": strategy,
+        "seeds": len(runs),
+        "failed_runs": sum(run.failed for run in runs),
+        "evaluations": float(np.mean([run.ledger.charged for run in runs])),
+        "unique_evaluations": float(np.mean([run.ledger.unique for run in runs])),
+        "observed_mean": _mean(observed),
+        "observed_median": _median(observed),
+        "regret_mean": float(interval.mean),
+        "regret_low": float(interval.low),
+        "regret_high": float(interval.high),
+        "regret_median": _median(regret),
+        "held_out_regret": _mean(one.final(strategy, "held_out_regret")),
+        "test_regret": _mean(one.final(strategy, "test_regret")),
+        "test_regret_floor": one.truth.test_floor,
+        "random_search_regret": _reference_regret(task, runs),
+        "speedup": speed.value,
+        "speedup_low": speed.low,
+        "speedup_high": speed.high,
+        "improvement": float(better.mean),
+        "improvement_low": float(better.low),
+        "improvement_high": float(better.high),
+        "p_holm": p_holm,
+        "within_noise_floor": _within_floor(task, float(interval.mean)),
+        "reaches_optimum": float(np.mean(known <= VALUE_TOLERANCE)) if at_optimum else float("nan"),
+        "seconds": float(np.mean([run.ledger.seconds for run in runs])),
+        "fit_seconds": float(np.mean([run.fit_seconds for run in runs])),
+        "suggest_seconds": float(np.mean([run.suggest_seconds for run in runs])),
+        "noise": noise_label(task),
+        "metric": metric,
+        "unit": task.bench.metrics_of(task.protocol)[metric].unit,
+    }
+
+
+def overall(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a strategy that ran on every task, fastest first.
+
+    Columns:
+        strategy, tasks: label and number of tasks.
+        speedup, speedup_low, speedup_high: geometric mean over tasks of the speed-up over random
+            search, with its 95 % interval over seeds.
+        speedup_iqm, speedup_iqm_low, speedup_iqm_high: the same from interquartile means over the
+            seeds within each task.
+        average_rank: over (task, seed) blocks, each task weighing the same.
+    """
+    import pandas as pd
+
+    groups = group(runs)
+    common = [label for label in strategies_of(groups) if all(label in one.paths for one in groups)]
+    ranks = average_ranks(groups, common)
+    rows = []
+    for label in common:
+        plain = speed_up_over_tasks(groups, label)
+        trimmed = speed_up_over_tasks(groups, label, interquartile=True)
+        rows.append(
+            {
+                "strategy": label,
+                "tasks": len(groups),
+                "speedup": plain.value,
+                "speedup_low": plain.low,
+                "speedup_high": plain.high,
+                "speedup_iqm": trimmed.value,
+                "speedup_iqm_low": trimmed.low,
+                "speedup_iqm_high": trimmed.high,
+                "average_rank": ranks[label],
+            }
+        )
+    rows.sort(key=lambda row: (np.isnan(row["speedup"]), -row["speedup"]))
+    return pd.DataFrame(rows)
+
+
+def _within_floor(task: Task, regret: float) -> bool | None:
+    floor = noise_floor_of(task)
+    return None if floor is None or np.isnan(regret) else regret <= floor
+
+
+def _reference_regret(task: Task, runs: Sequence[Run]) -> float:
+    draws = [reference_draws(run) for run in runs]
+    counts = [n for n in draws if n is not None]
+    if len(counts) < len(draws):
+        return float("nan")
+    return float(expected_regret(task, counts).mean.mean())
+
+
+def _mean(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _median(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")

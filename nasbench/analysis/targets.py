@@ -1,10 +1,20 @@
-"""How soon a run reaches a target: expected running time and its distribution."""
+"""How soon a run reaches a target: expected running time and its distribution.
+
+A target is a mean value of the table; it is reached when the incumbent's *true* value first is as
+good. Under noise the incumbent may lose it again, so the share still there at the end is kept too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
+from nasbench.analysis.curves import grid_of
+from nasbench.analysis.groups import TaskRuns, group
+from nasbench.analysis.regret import Axis, Path
+from nasbench.analysis.truth import VALUE_TOLERANCE, Floats, Truth
 from nasbench.run import Run
 
 if TYPE_CHECKING:
@@ -14,8 +24,56 @@ DEFAULT_SHARES = (0.01, 0.001, 0.0001)
 """Targets as a share of the table: the mean value that only this share of architectures reaches."""
 
 
+class Target(NamedTuple):
+    """A target of one task.
+
+    Attributes:
+        share: share of the listed architectures asked for.
+        regret: table regret of the worst of these.
+        draws: exact expected draws of noise-free random search until one as good is drawn.
+    """
+
+    share: float
+    regret: float
+    draws: float
+
+
+def targets_of(truth: Truth, shares: Sequence[float]) -> list[Target]:
+    """The targets of a table: for each share, the regret of its round(share N)-th best (at least 1)."""
+    regrets = np.sort(truth.regrets[truth.listed & ~np.isnan(truth.regrets)])
+    found = []
+    for share in shares:
+        if not 0 < share <= 1:
+            raise ValueError(f"a target is a share of the table, above 0 and up to 1; got {share!r}")
+        place = min(max(round(share * truth.size), 1), len(regrets)) - 1
+        as_good = int(np.count_nonzero(regrets <= regrets[place] + VALUE_TOLERANCE))
+        found.append(Target(share, float(regrets[place]), (truth.size + 1) / (as_good + 1)))
+    return found
+
+
+def hit(path: Path, regret: float, axis: Axis = "evaluations") -> float:
+    """Where the incumbent's true regret is first as low as a target; inf where it never is."""
+    reached = np.flatnonzero(path.table_regret <= regret + VALUE_TOLERANCE)
+    return float(getattr(path, axis)[reached[0]]) if len(reached) else float("inf")
+
+
+def running_time(hits: Floats, ends: Floats) -> float:
+    """ERT: what all runs spent until the target (or to their ends) over the number that reach it.
+
+    Args:
+        hits: `(runs,)` where each run reached the target, inf where it did not.
+        ends: `(runs,)` what each run spent in all.
+    """
+    successes = np.isfinite(hits)
+    if not successes.any():
+        return float("inf")
+    return float(np.where(successes, hits, ends).sum() / successes.sum())
+
+
 def expected_running_time(runs: Sequence[Run], shares: Sequence[float] = DEFAULT_SHARES) -> pd.DataFrame:
     """ERT a (task, strategy, target): first time that the incumbent's *true* value reaches it.
+
+    Source: Hansen et al., COCO: performance assessment, 2016 (expected running time).
 
     Columns:
         task, strategy: labels.
@@ -28,7 +86,32 @@ def expected_running_time(runs: Sequence[Run], shares: Sequence[float] = DEFAULT
         random_search: exact expected evaluations of noise-free random search until one as good is
             drawn, (N + 1) / (k + 1).
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    rows = []
+    for one in group(runs):
+        for strategy, paths in one.paths.items():
+            scored = list(paths.values())
+            for target in targets_of(one.truth, shares):
+                there = [path.final("table_regret") <= target.regret + VALUE_TOLERANCE for path in scored]
+                hits = np.array([hit(path, target.regret) for path in scored])
+                rows.append(
+                    {
+                        "task": one.label,
+                        "strategy": strategy,
+                        "share": target.share,
+                        "target_regret": target.regret,
+                        "reached": float(np.mean(np.isfinite(hits))),
+                        "still_there": float(np.mean(there)),
+                        "evaluations": running_time(hits, _ends(scored, "evaluations")),
+                        "seconds": running_time(
+                            np.array([hit(path, target.regret, "seconds") for path in scored]),
+                            _ends(scored, "seconds"),
+                        ),
+                        "random_search": target.draws,
+                    }
+                )
+    return pd.DataFrame(rows)
 
 
 def ecdf(runs: Sequence[Run], shares: Sequence[float] = DEFAULT_SHARES, points: int = 200) -> pd.DataFrame:
@@ -37,4 +120,26 @@ def ecdf(runs: Sequence[Run], shares: Sequence[float] = DEFAULT_SHARES, points: 
     Columns:
         task, strategy: labels; x: charged evaluations; reached: share, rising in x.
     """
-    raise NotImplementedError
+    import pandas as pd
+
+    frames = []
+    for one in group(runs):
+        grid = grid_of(one, "evaluations", points)
+        for strategy in one.strategies:
+            hits = np.sort(_hits(one, strategy, shares))
+            reached = np.searchsorted(hits, grid, side="right") / len(hits)
+            frames.append(
+                pd.DataFrame({"task": one.label, "strategy": strategy, "x": grid, "reached": reached})
+            )
+    if not frames:
+        return pd.DataFrame(columns=["task", "strategy", "x", "reached"])
+    return pd.concat(frames, ignore_index=True)
+
+
+def _hits(one: TaskRuns, strategy: str, shares: Sequence[float]) -> Floats:
+    targets = targets_of(one.truth, shares)
+    return np.array([hit(path, t.regret) for path in one.paths[strategy].values() for t in targets])
+
+
+def _ends(paths: Sequence[Path], axis: Axis) -> Floats:
+    return np.array([path.final(axis) if len(path.step) else 0.0 for path in paths])

@@ -145,3 +145,22 @@ def truth_of(task: Task) -> Truth:
         listed=listed,
         test=None if test is None else bench.mean(test, scored),
     )
+
+
+def noise_label(task: Task) -> str:
+    """How observations relate to training noise: `sampled`, `idealised`, `fixed run`, `noise-free`.
+
+    `noise-free` is a table with a single training run an architecture: its noise is unknown.
+    """
+    if not task.noise_known:
+        return "noise-free"
+    if task.repeat == "mean":
+        return "idealised"
+    return "sampled" if task.repeat == "random" else "fixed run"
+
+
+def noise_floor_of(task: Task) -> float | None:
+    """The table's noise floor where it is one of the task's own objective, else None."""
+    bench = task.bench
+    same = task.objectives[0].name == bench.objective
+    return None if bench.noise_floor is None or not same else float(bench.noise_floor)

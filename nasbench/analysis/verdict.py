@@ -1,46 +1,166 @@
-"""Who beats whom: the tests as a frame, and the same in words."""
+"""The verdict in words: who beats whom, what could not be told apart, and what to be careful about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import numpy as np
+
+from nasbench.analysis.families import TOO_FEW, generalise
+from nasbench.analysis.groups import TaskRuns, group
+from nasbench.analysis.pairwise import Comparison, compare_groups, comparisons
+from nasbench.analysis.truth import noise_floor_of
 from nasbench.run import Run
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-OVER_TASKS = "all tasks"
-"""The `task` of a comparison that pools the tasks."""
-
-
-def comparisons(runs: Sequence[Run], control: str | None = None, alpha: float = 0.05) -> pd.DataFrame:
-    """Every pairwise test, in one Holm family: per task, and over the tasks (claim (a)).
-
-    Args:
-        runs: of any number of tasks and strategies.
-        control: compare with this strategy only; None for all pairs.
-        alpha: family-wise level.
-
-    Columns:
-        task: task label, or `all tasks` for the stratified sign-flip test (two tasks or more).
-        better, worse: the pair, ordered by mean table regret (by the statistic over tasks).
-        better_regret, worse_regret: mean final table regret over the paired seeds (NaN over tasks).
-        pairs, ties: paired seeds (blocks over tasks), and those with equal regret.
-        difference: mean of worse - better in the objective's unit (in within-task root mean
-            squares over tasks), >= 0.
-        p, p_holm, significant: two-sided p, adjusted over the whole frame, and p_holm <= alpha.
-        improvement: probability that `better` ends better within a seed, ties 1/2.
-        detectable: smallest mean difference that the test sees with 80 % power at the first Holm
-            step (NaN over tasks).
-        test: `wilcoxon` or `sign-flip`.
-    """
-    raise NotImplementedError
+__all__ = ["comparisons", "verdict"]
 
 
 def verdict(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     """The verdict in words, one sentence an item, for each task, then over tasks.
 
     Says what was idealised, searched on test, or of unknown noise, and which runs failed.
+
+    Args:
+        runs: of any number of tasks and strategies.
+        alpha: family-wise level over all tests (see `comparisons`).
     """
-    raise NotImplementedError
+    groups = group(runs)
+    tests = compare_groups(groups, alpha=alpha)
+    lines: list[str] = []
+    for one in groups:
+        lines += _cautions(one)
+        lines += _leader(one)
+        lines += _sentences(one, [test for test in tests if test.task == one.label])
+    pooled = [test for test in tests if test.over_tasks]
+    if pooled:
+        lines += _pooled(pooled, len(groups))
+    lines.append(_general(groups, alpha))
+    return lines
+
+
+def _cautions(one: TaskRuns) -> list[str]:
+    task, lines = one.task, []
+    if task.searched_on_test:
+        lines.append(f"{one.label} was searched on test: its numbers say nothing about generalisation.")
+    if task.idealised:
+        lines.append(
+            f"{one.label} is idealised: strategies saw the mean of several trainings and paid for one, "
+            "so real searches end worse."
+        )
+    if not task.noise_known:
+        lines.append(
+            f"{one.label}: noise unknown, the table holds one training run an architecture and observations "
+            "are noise-free."
+        )
+    for strategy, paths in one.paths.items():
+        failed = [path.run for path in paths.values() if path.run.failed]
+        if failed:
+            reason = failed[0].error.strip().splitlines()[-1] if failed[0].error.strip() else "no message"
+            lines.append(
+                f"{strategy} failed in {len(failed)} of {len(paths)} runs on {one.label} ({reason})."
+            )
+    return lines
+
+
+def _leader(one: TaskRuns) -> list[str]:
+    finals = {label: one.final(label) for label in one.strategies}
+    means = {label: float(f[~np.isnan(f)].mean()) for label, f in finals.items() if not np.isnan(f).all()}
+    if not means:
+        return [f"No run on {one.label} found a value."]
+    best = min(means, key=lambda label: means[label])
+    floor = noise_floor_of(one.task)
+    near = ""
+    if floor is not None:
+        near = (
+            f", {'within' if means[best] <= floor else 'above'} the table's noise floor of {_number(floor)}"
+        )
+    regret = f"{_number(means[best])}{_unit(one)}"
+    return [f"On {one.label}, {best} ends with the lowest mean table regret: {regret}{near}."]
+
+
+def _sentences(one: TaskRuns, tests: Sequence[Comparison]) -> list[str]:
+    lines = []
+    floor = noise_floor_of(one.task)
+    for winner in dict.fromkeys(test.better for test in tests if test.significant):
+        beaten = [_beaten(test, floor) for test in tests if test.significant and test.better == winner]
+        lines.append(f"{winner} beats {_listed(beaten)} on {one.label}.")
+    for test in tests:
+        if test.significant:
+            continue
+        pair = f"{test.better} and {test.worse} are not told apart on {one.label}"
+        if test.ties == test.pairs:
+            lines.append(f"{pair}: they end equal in every one of {_seeds(test.pairs)}.")
+        elif np.isfinite(test.detectable):
+            lines.append(
+                f"{pair} (regret {_number(test.better_regret)} against {_number(test.worse_regret)}, "
+                f"{_p(test.p_holm)}); {_seeds(test.pairs)} could have seen a difference of "
+                f"{_number(test.detectable)}{_unit(one)}."
+            )
+        else:
+            lines.append(
+                f"{pair}: {_seeds(test.pairs)} can show no difference at this level; run more seeds."
+            )
+    return lines
+
+
+def _beaten(test: Comparison, floor: float | None) -> str:
+    notes = [
+        f"regret {_number(test.better_regret)} against {_number(test.worse_regret)}",
+        _p(test.p_holm),
+    ]
+    if test.difference < 0:
+        notes.append("better in most seeds though not on average")
+    elif floor is not None and test.difference < floor:
+        notes.append("a difference below the noise floor")
+    return f"{test.worse} ({', '.join(notes)})"
+
+
+def _pooled(tests: Sequence[Comparison], tasks: int) -> list[str]:
+    lines = []
+    for winner in dict.fromkeys(test.better for test in tests if test.significant):
+        beaten = [
+            f"{test.worse} (better in {test.improvement:.0%} of seeds, {_p(test.p_holm)})"
+            for test in tests
+            if test.significant and test.better == winner
+        ]
+        lines.append(f"Over these {tasks} tasks, {winner} beats {_listed(beaten)}.")
+    apart = [f"{test.better} and {test.worse} ({_p(test.p_holm)})" for test in tests if not test.significant]
+    if apart:
+        lines.append(f"Over these {tasks} tasks, not told apart: {'; '.join(apart)}.")
+    return lines
+
+
+def _general(groups: Sequence[TaskRuns], alpha: float) -> str:
+    families = len({one.task.bench.family for one in groups})
+    tests = generalise(groups)
+    if tests is None:
+        count = f"{families} famil{'y' if families == 1 else 'ies'}"
+        return f"On tasks like these: {TOO_FEW} ({count})."
+    found = [
+        f"{test.better} beats {test.worse} ({_number(test.ratio)} times its speed-up, {_p(test.p_holm)})"
+        for test in tests
+        if test.p_holm <= alpha
+    ]
+    return f"On tasks like these ({families} families): {'; '.join(found) or 'no difference is established'}."
+
+
+def _unit(one: TaskRuns) -> str:
+    task = one.task
+    unit = task.bench.metrics_of(task.protocol)[task.objectives[0].name].unit
+    return " points" if unit == "%" else f" {unit}" if unit else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.2g}" if abs(value) < 0.1 else f"{value:.2f}" if abs(value) < 1000 else f"{value:.3g}"
+
+
+def _p(p: float) -> str:
+    return "Holm p < 0.0001" if p < 1e-4 else f"Holm p = {p:.2g}"
+
+
+def _seeds(count: int) -> str:
+    return "1 paired seed" if count == 1 else f"{count} paired seeds"
+
+
+def _listed(items: Sequence[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -198,7 +198,7 @@ class NASBenchGraphSpace(ConstrainedSpace):
         )
         if parents not in PARENT_LISTS or len(names) != 4:
             raise GenotypeError(
-                f"{text!r}: expected four links, each 0 or an earlier node (0,0,1,2), then | and four operations"
+                f"{text!r}: expected four links, each 0 or an earlier node, then | and four operations"
             )
         for name in names:
             if name not in self.operations:

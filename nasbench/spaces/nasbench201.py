@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.errors import GenotypeError
 from nasbench.space import Genotype, Genotypes, Parameter, SearchSpace, unknown_choice
 from nasbench.spaces.cell_graph import Cell, signatures
+from nasbench.spaces.cell_paths import count_paths, sequence_names
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -27,6 +28,7 @@ NODE_OPERATIONS = (*OPERATIONS, "input", "output")
 """Labels of the eight vertices of the graph view; `none` marks a vertex that is not in the graph."""
 
 _NONE, _SKIP, _POOL = 0, 1, 4
+_CELL = Cell(EDGES, zero=_NONE, skip=_SKIP, weightless=(_POOL,))
 
 
 class NASBench201Space(SearchSpace):
@@ -162,6 +164,19 @@ class NASBench201Space(SearchSpace):
             labels[:, 1:7] *= self._alive(batch)[:, 1:7]
         return labels
 
+    @property
+    def path_names(self) -> tuple[str, ...]:
+        """Names of the 40 columns of `path_counts`: `input>nor_conv_3x3>output` and so on."""
+        return sequence_names(_CELL, OPERATIONS)
+
+    def path_counts(self, genotypes: ArrayLike) -> NDArray[np.float64]:
+        """How many input-to-output paths have each sequence of operations, `(n, 40)`.
+
+        Skips are left out of a sequence and paths through `none` are not counted, so that members
+        of one functional class have equal rows; never use it for parameters, FLOPs or latency.
+        """
+        return count_paths(_CELL, len(OPERATIONS), self.check(genotypes))
+
     @staticmethod
     def _alive(batch: Genotypes) -> NDArray[np.bool_]:
         """Which of the eight vertices lie on a path from input to output; these two always count."""
@@ -186,9 +201,8 @@ _LINE_GRAPH = _line_graph()
 @cache
 def _representatives() -> NDArray[np.int64]:
     """Rank of each genotype's representative, `(15625,)`: the first of its class in rank order."""
-    cell = Cell(EDGES, zero=_NONE, skip=_SKIP, weightless=(_POOL,))
     _, first, which = np.unique(
-        signatures(cell, NASBench201Space().all()), return_index=True, return_inverse=True
+        signatures(_CELL, NASBench201Space().all()), return_index=True, return_inverse=True
     )
     ranks = first[which].astype(np.int64)
     ranks.flags.writeable = False

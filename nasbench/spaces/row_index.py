@@ -42,7 +42,7 @@ class RowIndex:
         if repeated.size:
             first, second = self._order[repeated[0]], self._order[repeated[0] + 1]
             raise GenotypeError(
-                f"rows {first} and {second} are the same genotype {tuple(rows[first].tolist())}; list each once"
+                f"rows {first} and {second} are one genotype, {tuple(rows[first].tolist())}; list each once"
             )
 
     def find(self, batch: Genotypes) -> NDArray[np.int64]:
@@ -82,6 +82,6 @@ def _coded(batch: Genotypes, columns: Sequence[int], strides: NDArray[np.int64])
 def _bisect(
     values: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Position of each wanted value in the sorted values (any where it is missing), and whether it is there."""
+    """Position of each wanted value in the sorted values, and whether it is there at all."""
     positions = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
     return positions, values[positions] == wanted

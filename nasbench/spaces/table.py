@@ -71,7 +71,7 @@ class TableSpace(SearchSpace):
     @property
     def size(self) -> int:
         """Number of rows."""
-        return self._columns.shape[1]
+        return int(self._columns.shape[1])
 
     # -- validity -------------------------------------------------------------------------------
 
@@ -92,8 +92,8 @@ class TableSpace(SearchSpace):
         if missing.size:
             genotype = tuple(batch[missing[0]].tolist())
             raise NotInTableError(
-                f"{genotype} has no row in this table ({missing.size} of {len(batch)} asked lack one; it lists "
-                f"{self.size} architectures); ask for a listed one, or search off the table with a surrogate"
+                f"{genotype} has no row in this table of {self.size} architectures ({missing.size} of the "
+                f"{len(batch)} asked lack one); ask for a listed one, or use a surrogate off the table"
             )
         return rows
 
@@ -167,7 +167,8 @@ class TableSpace(SearchSpace):
     def _around(self, genotype: Genotype) -> NDArray[np.int64]:
         """Rows, ascending, at the smallest Hamming distance above zero."""
         self._code(genotype)  # raises on what is no genotype
-        if self._narrow and len(self._one_change[0]) <= self.size:
+        # a look-up costs about as much as 64 comparisons of the scan below
+        if self._narrow and 64 * sum(self.cardinalities) <= self.size * self.length:
             near = self._one_change_away(genotype)
             if len(near):
                 return near
