@@ -105,7 +105,7 @@ class DelimitedFile:
                 if row and header_seen:
                     if len(row) != width:
                         raise ImportFileError(
-                            f"{self.path}, line {begin}: {len(row)} fields where the header names {width} columns"
+                            f"{self.path}, line {begin}: {len(row)} fields, but the header names {width} columns"
                         )
                     records.append(pick(row))
                     lines.append(begin)

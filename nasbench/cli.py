@@ -519,3 +519,6 @@ def _command() -> str:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+if __name__ == "__main__":
+    main()

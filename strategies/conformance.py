@@ -347,7 +347,7 @@ def _check_determinism(driver: _Driver) -> None:
     with _global_random(2):
         if driver.run(down, _LENGTH) != first:
             with _global_random(1):
-                if driver.run(up, _LENGTH) != first:
+                if any(driver.run(up, _LENGTH) != first for _ in range(2)):
                     driver.fail("repeatable", "two runs with everything equal gave different trials")
             with _global_random(2):
                 if driver.run(up, _LENGTH) != first:

@@ -41,7 +41,7 @@ class Family(NamedTuple):
     tests: int
 
 
-def test_family(finals: Sequence[Floats], pairs: Sequence[Pair]) -> Family:
+def family_of_tests(finals: Sequence[Floats], pairs: Sequence[Pair]) -> Family:
     """All tests between strategies over paired seeds, adjusted as one family.
 
     Args:
@@ -127,7 +127,7 @@ def compare_groups(
     if control is not None:
         pairs = [pair for pair in pairs if control in (labels[pair[0]], labels[pair[1]])]
     finals = [one.finals(labels) for one in groups]
-    family = test_family(finals, pairs)
+    family = family_of_tests(finals, pairs)
     found = []
     for t, one in enumerate(groups):
         for place, (a, b) in enumerate(pairs):

@@ -194,7 +194,7 @@ def overall(runs: Sequence[Run]) -> pd.DataFrame:
     groups = group(runs)
     common = [label for label in strategies_of(groups) if all(label in one.paths for one in groups)]
     ranks = average_ranks(groups, common)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for label in common:
         plain = speed_up_over_tasks(groups, label)
         trimmed = speed_up_over_tasks(groups, label, interquartile=True)

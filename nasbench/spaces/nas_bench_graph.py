@@ -183,8 +183,8 @@ class NASBenchGraphSpace(ConstrainedSpace):
     def parse(self, text: str) -> Genotype:
         """The representative of `links|operations` in any order, or of integers `3,1,0,8,7`.
 
-        A node may read from any node before it, as in the official README: `0,1,2,1|gcn,gin,fc,cheb`
-        and `0,1,1,2|gcn,cheb,gin,fc` are one network.
+        A node may read from any node before it: `0,1,2,1|gcn,gin,fc,cheb`
+        and `0,1,1,3|gcn,cheb,gin,fc` are one network.
 
         Raises:
             GenotypeError: the text is no architecture of this space.

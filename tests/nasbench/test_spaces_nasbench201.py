@@ -95,7 +95,8 @@ def test_official_string_of_a_cell_by_hand():
     # node 2 = # + conv(0); output = 0 + # + pool(node 2), terms sorted as text
     assert SPACE.official_unique_string(arch) == "#+(#+(0)@nor_conv_3x3)@avg_pool_3x3+0"
     # without zeros the none edges are operations like others
-    assert SPACE.official_unique_string((0, 0, 0, 0, 0, 1), False) == "((0)@none)@none+((0)@none)@none+(0)@none+(0)@none"
+    written = SPACE.official_unique_string((0, 0, 0, 0, 0, 1), simplify_zero=False)
+    assert written == "((0)@none)@none+((0)@none)@none+(0)@none+(0)@none"
 
 
 def test_pooling_twice_is_the_same_tensor_only_because_it_has_no_weights():

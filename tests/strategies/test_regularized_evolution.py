@@ -41,7 +41,7 @@ FAR_APART = [(i,) * 6 for i in range(5)]
 
 def evolved_from(utilities, sample, n=20_000, direction="maximize", seed=0):
     """Parents (index into FAR_APART) and mutants of n tournaments in a fixed population."""
-    strategy, problem = started(RegularizedEvolution(population=5, sample=sample), seed, direction=direction)
+    strategy, _ = started(RegularizedEvolution(population=5, sample=sample), seed, direction=direction)
     for trial, genotype, utility in zip(strategy.ask(5), FAR_APART, utilities, strict=True):
         strategy.tell(trial._replace(genotype=genotype), Observation((utility,)))
     mutants = [trial.genotype for trial in strategy.ask(n)]

@@ -1,0 +1,298 @@
+"""Gaussian-process regression that grows by one observation at a time. numpy and LAPACK only.
+
+The kernel is Matern 5/2 on grouped columns: one length-scale a group. The signal variance is not a
+hyper-parameter but has its maximum-likelihood value in closed form, so kernel matrices here have a
+unit diagonal and the noise variance is relative to the signal's.
+
+Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006: algorithm 2.1, section
+5.4.1 (marginal likelihood); Snoek et al., Practical Bayesian Optimization, NIPS 2012 (the kernel).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.predictors.features import Groups
+
+Floats = NDArray[np.float64]
+
+_ROOT5 = float(np.sqrt(5.0))
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What the kernel is made of.
+
+    Args:
+        lengthscales: one a group of columns.
+        noise: variance of the observation noise, relative to the signal variance.
+    """
+
+    lengthscales: tuple[float, ...]
+    noise: float
+
+    def to_vector(self) -> Floats:
+        """Natural logarithms, `(groups + 1,)`, the noise last."""
+        return np.log([*self.lengthscales, self.noise])
+
+    @classmethod
+    def from_vector(cls, vector: Floats) -> Hyperparameters:
+        """The inverse of `to_vector`."""
+        *lengthscales, noise = np.exp(vector).tolist()
+        return cls(tuple(lengthscales), noise)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent log-normal priors, which keep ten observations from a degenerate fit.
+
+    Args:
+        centre: the medians.
+        lengthscale_sd: standard deviation of the logarithm of each length-scale.
+        noise_sd: the same of the noise variance.
+    """
+
+    centre: Hyperparameters
+    lengthscale_sd: float = 0.7
+    noise_sd: float = 0.5
+
+    @property
+    def deviations(self) -> Floats:
+        """Standard deviations in the order of `Hyperparameters.to_vector`, `(groups + 1,)`."""
+        return np.array([self.lengthscale_sd] * len(self.centre.lengthscales) + [self.noise_sd])
+
+
+def typical_distance(features: Floats) -> float:
+    """Root mean square distance between two rows drawn at random: a natural length-scale."""
+    return float(np.sqrt(2.0 * features.var(axis=0).sum())) or 1.0
+
+
+def squared_distances(a: Floats, b: Floats) -> Floats:
+    """Squared Euclidean distances of the rows, `(n, m)`."""
+    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)
+    squares -= 2.0 * (a @ b.T)
+    return np.maximum(squares, 0.0, out=squares)
+
+
+def matern52(squares: Floats) -> Floats:
+    """The kernel at squared scaled distances: (1 + r + r^2 / 3) exp(-r) with r = sqrt(5) d."""
+    r = _ROOT5 * np.sqrt(squares)
+    return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
+
+
+def scale(features: Floats, groups: Groups, lengthscales: Sequence[float]) -> Floats:
+    """Features divided by the length-scale of their group, `(n, d)`; ungrouped columns become 0."""
+    factors = np.zeros(features.shape[1])
+    for group, lengthscale in zip(groups, lengthscales, strict=True):
+        factors[list(group)] = 1.0 / lengthscale
+    return features * factors
+
+
+def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior: Prior) -> tuple[float, Floats]:
+    """Negative log marginal likelihood plus negative log prior, up to a constant, and its gradient.
+
+    The likelihood is maximised over the signal variance: s2 = y' K^-1 y / n.
+
+    Args:
+        vector: `Hyperparameters.to_vector`.
+        distances: squared distances within each group, `(n, n)` each.
+        y: `(n,)` targets of mean about zero.
+        prior: the prior of the vector.
+
+    Returns:
+        The value and the gradient `(groups + 1,)`.
+    """
+    from scipy.linalg import lapack
+
+    n = len(y)
+    inverse_squares, noise = np.exp(-2.0 * vector[:-1]), float(np.exp(vector[-1]))
+    squares = sum((w * d for w, d in zip(inverse_squares, distances, strict=True)), np.zeros((n, n)))
+    r = _ROOT5 * np.sqrt(squares)
+    decay = np.exp(-r)
+    covariance = (1.0 + r + r * r / 3.0) * decay
+    covariance.flat[:: n + 1] += noise
+    cholesky, _ = lapack.dpotrf(covariance, lower=1)
+    inverse, _ = lapack.dpotri(cholesky, lower=1)
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    weights = inverse @ y
+    signal = max(float(y @ weights) / n, 1e-12)
+    value = 0.5 * n * np.log(signal) + float(np.log(cholesky.diagonal()).sum())
+    inverse -= np.outer(weights, weights) / signal
+    # d K / d squares = -5/6 (1 + r) exp(-r), and d squares / d log(lengthscale) = -2 squares.
+    slope = inverse * ((5.0 / 6.0) * (1.0 + r) * decay)
+    gradient = [w * float(np.vdot(slope, d)) for w, d in zip(inverse_squares, distances, strict=True)]
+    gradient.append(0.5 * noise * float(inverse.trace()))
+    z = (vector - prior.centre.to_vector()) / prior.deviations
+    return value + 0.5 * float(z @ z), np.array(gradient) + z / prior.deviations
+
+
+def fit(
+    features: Floats, y: Floats, groups: Groups, start: Hyperparameters, prior: Prior, iterations: int = 15
+) -> Hyperparameters:
+    """Hyper-parameters of largest posterior density, by L-BFGS from `start`; deterministic.
+
+    Args:
+        features: `(n, d)`.
+        y: `(n,)` targets of mean about zero.
+        groups: the columns of each length-scale.
+        start: where to begin, for example the last fit.
+        prior: prior of the hyper-parameters.
+        iterations: of L-BFGS at most.
+    """
+    from scipy.optimize import minimize
+
+    columns = [np.ascontiguousarray(features[:, list(group)]) for group in groups]
+    distances = [squared_distances(part, part) for part in columns]
+    centre = prior.centre.to_vector()
+    bounds = [(c - 5.0, c + 5.0) for c in centre.tolist()]
+    result = minimize(
+        log_posterior,
+        start.to_vector(),
+        args=(distances, y, prior),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": iterations},
+    )
+    return Hyperparameters.from_vector(result.x)
+
+
+class Posterior:
+    """The posterior at fixed candidates, given observations that arrive one by one.
+
+    Adding an observation costs one pass over `(n, candidates)` numbers: the Cholesky factor L of the
+    n observations gains a row, and so does L^-1 K(observations, candidates).
+
+    Args:
+        candidates: `(m, d)` features.
+        groups: the columns of each length-scale.
+        hyperparameters: of the kernel.
+        capacity: observations to make room for at first.
+
+    Attributes:
+        size: number of observations n.
+        explained: `(m,)` share of the prior variance that the observations explain.
+    """
+
+    def __init__(
+        self, candidates: Floats, groups: Groups, hyperparameters: Hyperparameters, capacity: int = 64
+    ) -> None:
+        self.groups, self.hyperparameters = groups, hyperparameters
+        self._candidates = scale(candidates, groups, hyperparameters.lengthscales)
+        self._observed = np.empty((capacity, candidates.shape[1]))
+        self._cholesky = np.zeros((capacity, capacity))
+        self._projected = np.empty((capacity, len(candidates)))
+        self.explained = np.zeros(len(candidates))
+        self.size = 0
+
+    def extend(self, features: Floats) -> None:
+        """Add `(k, d)` observed inputs in one block."""
+        from scipy.linalg import solve_triangular
+
+        n, k = self.size, len(features)
+        self._reserve(n + k)
+        new = scale(features, self.groups, self.hyperparameters.lengthscales)
+        self._observed[n : n + k] = new
+        own = matern52(squared_distances(new, new))
+        own.flat[:: k + 1] += self.hyperparameters.noise
+        rows = matern52(squared_distances(new, self._candidates))
+        if n:
+            crossed = matern52(squared_distances(self._observed[:n], new))
+            crossed = solve_triangular(self._cholesky[:n, :n], crossed, lower=True, check_finite=False)
+            self._cholesky[n : n + k, :n] = crossed.T
+            own -= crossed.T @ crossed
+            rows -= crossed.T @ self._projected[:n]
+        corner = np.linalg.cholesky(own)
+        self._cholesky[n : n + k, n : n + k] = corner
+        rows = rows / corner[0, 0] if k == 1 else solve_triangular(corner, rows, lower=True, check_finite=False)
+        self._projected[n : n + k] = rows
+        self.explained += np.einsum("ij,ij->j", rows, rows)
+        self.size = n + k
+
+    def _reserve(self, size: int) -> None:
+        capacity = len(self._observed)
+        if size <= capacity:
+            return
+        grown, n = max(size, 2 * capacity), self.size
+        observed = np.empty((grown, self._observed.shape[1]))
+        cholesky, projected = np.zeros((grown, grown)), np.empty((grown, self._projected.shape[1]))
+        observed[:n], cholesky[:n, :n] = self._observed[:n], self._cholesky[:n, :n]
+        projected[:n] = self._projected[:n]
+        self._observed, self._cholesky, self._projected = observed, cholesky, projected
+
+    def whiten(self, y: Floats) -> Floats:
+        """L^-1 y, `(n,)`: what `mean` and `signal` are made from."""
+        from scipy.linalg import solve_triangular
+
+        factor = self._cholesky[: self.size, : self.size]
+        return np.asarray(solve_triangular(factor, y, lower=True, check_finite=False))
+
+    @staticmethod
+    def signal(white: Floats) -> float:
+        """The maximum-likelihood signal variance."""
+        return float(white @ white) / len(white)
+
+    def mean(self, white: Floats) -> Floats:
+        """Posterior mean at the candidates, `(m,)`."""
+        return np.asarray(white @ self._projected[: self.size])
+
+    def variance(self, white: Floats) -> Floats:
+        """Posterior variance of the noise-free value at the candidates, `(m,)`."""
+        return np.asarray(np.maximum(1.0 - self.explained, 1e-10) * self.signal(white))
+
+    def mean_at_observed(self, white: Floats, y: Floats) -> Floats:
+        """Posterior mean at the observed inputs, `(n,)`: y - noise * K^-1 y."""
+        from scipy.linalg import solve_triangular
+
+        factor = self._cholesky[: self.size, : self.size]
+        weights = solve_triangular(factor, white, lower=True, trans="T", check_finite=False)
+        return np.asarray(y - self.hyperparameters.noise * weights)
+
+    def believe(self, y: Floats, unknown: NDArray[np.bool_]) -> Floats:
+        """y with its unknown entries replaced by their posterior mean given the known ones.
+
+        Source: the kriging believer of Ginsbourger et al., Kriging Is Well-Suited to Parallelize
+        Optimization, 2010.
+
+        Args:
+            y: `(n,)`; the values of the unknown entries are not read.
+            unknown: `(n,)`.
+        """
+        if not unknown.any():
+            return y
+        from scipy.linalg import cho_solve
+
+        factor = self._cholesky[: self.size, : self.size]
+        columns = cho_solve((factor, True), np.eye(self.size)[:, unknown], check_finite=False)
+        filled = y.copy()
+        # Conditional mean from the precision matrix Q: -Q_uu^-1 Q_uk y_k.
+        filled[unknown] = -np.linalg.solve(columns[unknown], columns[~unknown].T @ y[~unknown])
+        return filled
+
+
+def expected_improvement(mean: Floats, sd: Floats, best: float) -> Floats:
+    """Closed-form expectation of max(value - best, 0) for normal values.
+
+    Args:
+        mean: `(m,)`.
+        sd: `(m,)`, positive.
+        best: what is to be improved on.
+    """
+    from scipy.special import ndtr
+
+    z = (mean - best) / sd
+    density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    return np.asarray(np.maximum(sd * (z * ndtr(z) + density), 0.0))
+
+
+def rank_gaussian(values: Floats) -> Floats:
+    """Normal scores: the normal quantile of each value's (average) rank, `(n,)`; scale-free."""
+    from scipy.special import ndtri
+
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts + 1) / 2.0
+    return np.asarray(ndtri((middle[which] + 0.5) / len(values)))
