@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-
 from nasbench.datasets.delimited import Cells
 from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec
+from numpy.typing import NDArray
+
 from nasbench.errors import GenotypeError, ImportFileError
 from nasbench.space import Parameter, Value
 
@@ -40,6 +40,7 @@ class Source(NamedTuple):
     cells: Cells
 
     def at(self, record: int, column: str) -> str:
+        """The place of a cell, for a message."""
         return f"{self.path}, line {self.cells.lines[record]}, column {column!r}"
 
 
@@ -100,6 +101,16 @@ def _as_numbers(texts: list[str]) -> list[Value]:
 
 
 def place_records(source: Source, codes: Ints, epochs: int | None) -> Records:
+    """Architecture, training run and epoch of each record; no two records have the same place.
+
+    Args:
+        source: the file.
+        codes: `(N, G)` choice numbers.
+        epochs: length of the training where no column says it.
+
+    Raises:
+        ImportFileError: a key that is no whole number, two records of one place, or too many places.
+    """
     order = np.lexsort(codes.T[::-1])
     ranked = codes[order]
     fresh = np.concatenate([[True], (ranked[1:] != ranked[:-1]).any(axis=1)])
@@ -108,9 +119,7 @@ def place_records(source: Source, codes: Ints, epochs: int | None) -> Records:
     lengths, epoch = _numbering(source, EPOCH, least=1)
     runs, repeat = _numbering(source, REPEAT, least=0)
     if lengths and epochs is not None:
-        raise ImportFileError(
-            f"{source.path} has a column {EPOCH!r}, which says the epochs; leave out epochs"
-        )
+        raise ImportFileError(f"{source.path} has a column {EPOCH!r}, which says the epochs; leave out epochs")
     if epochs is not None and (isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1):
         raise ImportFileError(f"epochs must be a positive integer, got {epochs!r}")
     records = Records(
@@ -161,12 +170,8 @@ def _check_unique(source: Source, records: Records) -> None:
         first, second = (source.cells.lines[i] for i in reversed(pair))
         keys = [key for key in (EPOCH, REPEAT) if key in source.cells.columns]
         what = " and ".join(["architecture", *keys])
-        hint = (
-            "" if REPEAT in keys else f"; a column {REPEAT!r} tells training runs of one architecture apart"
-        )
-        raise ImportFileError(
-            f"{source.path}, line {second}: the same {what} as line {first}; keep one of them{hint}"
-        )
+        hint = "" if REPEAT in keys else f"; a column {REPEAT!r} tells training runs of one architecture apart"
+        raise ImportFileError(f"{source.path}, line {second}: the same {what} as line {first}; keep one of them{hint}")
 
 
 def _slots(records: Records) -> Ints:

@@ -22,8 +22,6 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-
 from nasbench.datasets.build import squeeze_repeats
 from nasbench.datasets.csv_records import (
     EPOCH,
@@ -37,6 +35,8 @@ from nasbench.datasets.csv_records import (
 from nasbench.datasets.delimited import DelimitedFile
 from nasbench.datasets.install import check_name
 from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec, parse_metric
+from numpy.typing import NDArray
+
 from nasbench.errors import ImportFileError, UnknownNameError
 from nasbench.noise import noise_floor
 from nasbench.space import Parameter
@@ -193,9 +193,7 @@ def _source_ids(
         return np.array([",".join(t[i] for t, i in zip(texts, row, strict=True)).encode() for row in rows])
     ids: dict[int, str] = {}
     owner: dict[str, int] = {}
-    for record, (row, text) in enumerate(
-        zip(records.row.tolist(), source.cells.columns[id_column], strict=True)
-    ):
+    for record, (row, text) in enumerate(zip(records.row.tolist(), source.cells.columns[id_column], strict=True)):
         if not text or ids.setdefault(row, text) != text or owner.setdefault(text, row) != row:
             raise ImportFileError(
                 f"{source.at(record, id_column)}: {text!r} is not the one id of its architecture; each "
@@ -225,9 +223,7 @@ def _dataset(grids: dict[MetricSpec, NDArray[np.float64]], records: Records, obj
     return Dataset(objective, {recipe.name: recipe}, floor)
 
 
-def _column(
-    spec: MetricSpec, values: NDArray[np.float64], records: Records, epochs: tuple[int, ...] = ()
-) -> Column:
+def _column(spec: MetricSpec, values: NDArray[np.float64], records: Records, epochs: tuple[int, ...] = ()) -> Column:
     labelled = values.ndim > 1 and records.runs != tuple(range(len(records.runs)))
     about = f"training runs labelled {', '.join(map(str, records.runs))}" if labelled else ""
     return Column(values, spec.direction, spec.unit, spec.split, "linear", about, epochs)

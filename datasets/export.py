@@ -1,9 +1,9 @@
-"""Write a benchmark as a CSV or Parquet file that other programs read and `nasbench import csv` reads back.
+"""Write a benchmark as a CSV or Parquet file that other programs, and our CSV importer, read.
 
 *Wide* (default): one record an architecture; the columns are `architecture` (its text), `source_id`
 (the official id), one for each choice, and one for each metric, or one a training run
 (`val_accuracy.0`, ...) where there are several. *Long*: one record a training run and, where the
-table has learning curves, an epoch, with the columns `epoch` and `repeat`. Numbers are written so
+table has learning curves, an epoch, with the columns `repeat` and `epoch`. Numbers are written so
 that they read back bit for bit; a missing one is an empty cell (null in Parquet).
 """
 
@@ -13,40 +13,47 @@ import csv
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import typing
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from nasbench.datasets.csv_records import EPOCH, REPEAT
 from numpy.typing import NDArray
 
-from nasbench.datasets.csv_records import EPOCH, REPEAT
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
-from nasbench.space import SearchSpace
 from nasbench.spaces import from_definition
-from nasbench.store import Column, Protocol, Table
+from nasbench.store import Protocol, Table
 
 Values = NDArray[Any]
 ARCHITECTURE, SOURCE_ID = "architecture", "source_id"
 
 
-def export_csv(
-    table: Table, dataset: str, path: Path | str, *, protocol: str | None = None, long: bool = False
-) -> Path:
-    """Write a dataset as CSV in UTF-8; returns the file, which appears whole or not at all.
+class Exportable(typing.Protocol):
+    """One dataset of an open table: what `nasbench.load` returns."""
+
+    @property
+    def table(self) -> Table: ...  # noqa: D102
+
+    @property
+    def dataset(self) -> str: ...  # noqa: D102
+
+
+def export_csv(bench: Exportable, path: Path | str, *, protocol: str | None = None, long: bool = False) -> Path:
+    """Write a benchmark as CSV in UTF-8; returns the file, which appears whole or not at all.
 
     Args:
-        table: an open table (`benchmark.table`).
-        dataset: of the table (`benchmark.dataset`).
+        bench: the benchmark.
         path: file to write; its folder is made.
         protocol: training recipe; the dataset's first by default.
         long: one record a training run and epoch, with all learning curves.
 
     Raises:
-        UnknownNameError: no such dataset or protocol.
+        UnknownNameError: no such protocol.
         TableError: the file cannot be written.
     """
-    columns = export_columns(table, dataset, protocol=protocol, long=long)
+    columns = export_columns(bench, protocol=protocol, long=long)
 
     def write(target: Path) -> None:
         cells = [_texts(values) for values in columns.values()]
@@ -58,55 +65,149 @@ def export_csv(
     return _whole(Path(path), write)
 
 
-def export_parquet(
-    table: Table, dataset: str, path: Path | str, *, protocol: str | None = None, long: bool = False
-) -> Path:
-    """Write a dataset as Parquet; arguments and errors of `export_csv`.
+def export_parquet(bench: Exportable, path: Path | str, *, protocol: str | None = None, long: bool = False) -> Path:
+    """Write a benchmark as Parquet; returns the file, which appears whole or not at all.
 
-    The file's metadata key `nasbench` holds the provenance (JSON).
+    The file's metadata key `nasbench` holds the provenance as JSON.
+
+    Args:
+        bench: the benchmark.
+        path: file to write; its folder is made.
+        protocol: training recipe; the dataset's first by default.
+        long: one record a training run and epoch, with all learning curves.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
+        UnknownNameError: no such protocol.
+        TableError: the file cannot be written.
     """
     try:
         import pyarrow
         from pyarrow import parquet
     except ImportError:
         raise MissingExtraError("Parquet export", "parquet") from None
-    columns = export_columns(table, dataset, protocol=protocol, long=long)
+    attrs = bench.table.attrs
+    about: dict[str, Any] = {
+        key: attrs[key] for key in ("title", "licence", "citation", "content_sha256")
+    }  # fmt: skip
+    about |= {"benchmark": f"{attrs['name']}/{bench.dataset}", "sources": bench.table.sources}
+    columns = export_columns(bench, protocol=protocol, long=long)
     arrays = {name: pyarrow.array(values, from_pandas=True) for name, values in columns.items()}
-    about = {"benchmark": f"{table.attrs['name']}/{dataset}", "sources": table.sources}
-    about |= {key: table.attrs[key] for key in ("title", "licence", "citation", "content_sha256")}
     frame = pyarrow.table(arrays).replace_schema_metadata({"nasbench": json.dumps(about, sort_keys=True)})
     return _whole(Path(path), lambda target: parquet.write_table(frame, target))
 
 
-def export_columns(
-    table: Table, dataset: str, *, protocol: str | None = None, long: bool = False
-) -> dict[str, Values]:
-    """The columns of an export by name, each `(N,)`: text, integers or floats with NaN.
+def export_columns(bench: Exportable, *, protocol: str | None = None, long: bool = False) -> dict[str, Values]:
+    """The columns of an export by name, each `(N,)`: text, integers, or floats with NaN.
 
     Raises:
-        UnknownNameError: no such dataset or protocol.
+        UnknownNameError: no such protocol.
+        TableError: a choice and a metric, or a column of the export, have the same name.
     """
-    if dataset not in table.datasets:
-        raise UnknownNameError(f"dataset of {table.attrs['name']}", dataset, table.datasets)
-    data = table.datasets[dataset]
+    table, data = bench.table, bench.table.datasets[bench.dataset]
     name = next(iter(data.protocols)) if protocol is None else protocol
     if name not in data.protocols:
-        raise UnknownNameError(f"protocol of {table.attrs['name']}/{dataset}", name, data.protocols)
+        raise UnknownNameError(f"protocol of {table.attrs['name']}/{bench.dataset}", name, data.protocols)
     recipe = data.protocols[name]
     rows = np.arange(len(table)) if data.rows is None else np.asarray(data.rows)
-    space = from_definition(table.space_kind, table.space_definition)
-    metrics = {metric: column.values[rows] for metric, column in {**recipe.final, **recipe.cost}.items()}
-    curves = {
-        metric: (column.epochs, table.curve(dataset, name, metric)[rows])
-        for metric, column in recipe.curve.items()
-    }
-    shown = dict(_long(metrics, curves, recipe) if long else _wide(metrics))
-    described = _described(space, table, rows, taken=[*shown, EPOCH, REPEAT])
+    metrics = {metric: c.values[rows] for metric, c in {**recipe.final, **recipe.cost}.items()}
     if not long:
-        return {**described, **shown}
-    records = len(next(iter(shown.values()))) // max(1, len(rows))
-    columns = {**{k: np.repeat(v, records) for k, v in described.items()}, **shown}
-    return _with_numbers(columns)
+        return _joined(_architectures(table, rows), _wide(metrics))
+    curves = {metric: table.curve(bench.dataset, name, metric)[rows] for metric in recipe.curve}
+    shown, record_row = _long(metrics, curves, recipe)
+    described = {key: values[record_row] for key, values in _architectures(table, rows).items()}
+    return _joined(described, shown)
+
+
+def _architectures(table: Table, rows: Values) -> dict[str, Values]:
+    """Text, official id and choices of the architectures of some rows."""
+    space = from_definition(table.space_kind, table.space_definition)
+    genotypes = table.genotypes[rows]
+    columns: dict[str, Values] = {
+        ARCHITECTURE: np.array([space.format(tuple(row)) for row in genotypes.tolist()], dtype=object),
+        SOURCE_ID: np.array([text.decode() for text in table.source_ids[rows].tolist()], dtype=object),
+    }
+    for position, parameter in enumerate(space.parameters):
+        choices = np.array(parameter.choices)
+        if choices.dtype.kind not in "if":
+            choices = np.array([str(choice) for choice in parameter.choices], dtype=object)
+        columns[parameter.name] = choices[genotypes[:, position]]
+    return columns
+
+
+def _joined(described: Mapping[str, Values], shown: Mapping[str, Values]) -> dict[str, Values]:
+    twice = sorted(described.keys() & shown.keys())
+    if twice:
+        raise TableError(f"the export would have two columns {twice[0]!r}: a choice and a metric share the name")
+    return {**described, **shown}
+
+
+def _wide(metrics: Mapping[str, Values]) -> dict[str, Values]:
+    """`(A,)` columns; a metric with several training runs gives `METRIC.0`, `METRIC.1`, ..."""
+    columns: dict[str, Values] = {}
+    for name, values in metrics.items():
+        if values.ndim == 1 or values.shape[1] == 1:
+            columns[name] = values.reshape(len(values))
+        else:
+            columns |= {f"{name}.{run}": values[:, run] for run in range(values.shape[1])}
+    return columns
+
+
+def _long(
+    metrics: Mapping[str, Values], curves: Mapping[str, Values], recipe: Protocol
+) -> tuple[dict[str, Values], Values]:
+    """Columns `(N,)` with the key columns, and the architecture `(N,)` of each record.
+
+    A fixed cost stands in every training run. Records without any number are left out, but the
+    first run of an architecture stays.
+    """
+    lengths = {epoch for metric in curves for epoch in recipe.curve[metric].epochs}
+    if lengths and recipe.epochs is not None:
+        lengths.add(recipe.epochs)
+    epochs = np.array(sorted(lengths) or [0])
+    count = len(next(iter(metrics.values())))
+    runs = max([1, *(v.shape[1] for v in [*metrics.values(), *curves.values()] if v.ndim > 1)])
+    kept = np.zeros((count, runs, len(epochs)), dtype=bool)
+    kept[:, 0, -1] = True
+    grids = {}
+    for name, values in metrics.items():
+        grid = np.full(kept.shape, np.nan)
+        if name in curves:
+            places = np.searchsorted(epochs, recipe.curve[name].epochs)
+            grid[:, : curves[name].shape[1], places] = curves[name]
+        if values.ndim == 1:
+            grid[:, :, -1] = values[:, None]
+        else:
+            grid[:, : values.shape[1], -1] = values
+            kept |= ~np.isnan(grid)
+        grids[name] = grid
+    row, run, epoch = np.nonzero(kept)
+    keys: dict[str, Values] = {REPEAT: run} if runs > 1 else {}
+    if lengths:
+        keys[EPOCH] = epochs[epoch]
+    return {**keys, **{name: grid[kept] for name, grid in grids.items()}}, row
+
+
+def _texts(values: Values) -> list[str]:
+    """Cells: the shortest text that reads back exactly; empty for NaN."""
+    if values.dtype.kind == "f":
+        return ["" if value != value else repr(value) for value in values.tolist()]
+    return [str(value) for value in values.tolist()]
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """Write to a temporary name in the same folder, then rename."""
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        write(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise TableError(f"cannot write {path}: {error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    return path

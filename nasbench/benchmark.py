@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.datasets.families import installed_names, open_table
-from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
+from nasbench.datasets.families import imported_path, installed_names, open_table
+from nasbench.errors import NotInTableError, TableError, UnknownNameError
 from nasbench.space import Genotype, Genotypes, SearchSpace
 from nasbench.spaces import from_definition
 from nasbench.spaces.table import TableSpace
@@ -85,6 +86,7 @@ class Benchmark:
                 f"{table.path} was made for another version of its search space; delete it and load again"
             )
         self._rows = self._data.rows
+        self._size = len(table if self._rows is None else self._rows)
         self._means: dict[tuple[str, str], Floats] = {}
         self._answers: dict[tuple[str, int | None], Callable[[int], float]] = {}
         self._curves: dict[tuple[str, str], NDArray[np.float32]] = {}
@@ -117,7 +119,7 @@ class Benchmark:
         return classes
 
     def __len__(self) -> int:
-        return len(self.table if self._rows is None else self._rows)
+        return self._size
 
     def __repr__(self) -> str:
         return f"<Benchmark {self.name}: {len(self):,} architectures, {', '.join(self.metrics)}>"
@@ -293,11 +295,19 @@ class Benchmark:
         return self.full_space.parse(text)
 
     def at(self, row: int, metric: str, repeat: int | None = None) -> float:
-        """Value of a table row: the mean over its training repeats, or one of them."""
+        """Value of a table row: the mean over its training repeats, or one of them.
+
+        Raises:
+            NotInTableError: there is no such row (-1 is `row`'s answer for "not listed").
+            UnknownNameError: no such metric or repeat.
+        """
         try:
-            return self._answers[metric, repeat](row)
+            answer = self._answers[metric, repeat]
         except KeyError:
-            return self._answer(metric, repeat)(row)
+            answer = self._answer(metric, repeat)
+        if 0 <= row < self._size:
+            return answer(row)
+        raise NotInTableError(f"{self.name} has rows 0 to {len(self) - 1:,}, not {row}")
 
     def _answer(self, metric: str, repeat: int | None) -> Callable[[int], float]:
         """The bound look-up of one column: kept, so that a scalar query is two dict look-ups."""
@@ -311,15 +321,16 @@ class Benchmark:
     def _repeat_column(self, metric: str, repeat: int, protocol: str | None) -> Floats:
         values = self.column(metric, protocol)
         deterministic = self._column(metric, protocol).values.ndim == 1
-        if isinstance(repeat, bool) or not isinstance(repeat, int | np.integer) or repeat < 0:
-            raise GenotypeError(f"repeat must be an integer from 0, got {repeat!r}")
-        if deterministic:
-            return values[:, 0]
-        if repeat >= values.shape[1]:
-            raise UnknownNameError(
-                f"training repeat of {self.name} {metric}", repeat, [str(i) for i in range(values.shape[1])]
-            )
-        return values[:, repeat]
+        number = self._check_repeat(metric, repeat, None if deterministic else values.shape[1])
+        return values[:, 0 if deterministic else number]
+
+    def _check_repeat(self, metric: str, repeat: int, count: int | None) -> int:
+        """The number of a training run, if there is one; a deterministic column has no count."""
+        whole = isinstance(repeat, int | np.integer) and not isinstance(repeat, bool)
+        if not whole or repeat < 0 or (count is not None and repeat >= count):
+            known = [str(i) for i in range(count or 1)]
+            raise UnknownNameError(f"training repeat of {self.name} {metric}", repeat, known)
+        return int(repeat)
 
     def query(
         self,
@@ -348,7 +359,7 @@ class Benchmark:
             UnknownNameError: no such metric, repeat, protocol or epoch.
         """
         name = self.objective if metric is None else metric
-        if type(architecture) is tuple and protocol is None and epoch is None:
+        if isinstance(architecture, tuple) and protocol is None and epoch is None:
             row = self.row(architecture)
             if row < 0:
                 raise self._unlisted(architecture)
@@ -377,7 +388,7 @@ class Benchmark:
             raise UnknownNameError(f"epoch of {self.name} {metric}", epoch, [str(e) for e in epochs])
         at = curves[:, :, epochs.index(epoch)].astype(np.float64)
         if repeat is not None:
-            return at[:, repeat]
+            return at[:, self._check_repeat(metric, repeat, at.shape[1])]
         return repeat_mean(at)
 
     def _unlisted(self, genotype: Genotype) -> NotInTableError:
@@ -394,7 +405,8 @@ def repeat_mean(values: Floats) -> Floats:
     present = ~np.isnan(values)
     count = present.sum(axis=1)
     total = np.where(present, values, 0.0).sum(axis=1)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return mean
 
 
 def load(name: str) -> Benchmark:
@@ -410,18 +422,37 @@ def load(name: str) -> Benchmark:
         raise UnknownNameError("benchmark", name, installed_names())
     family, _, dataset = name.partition("/")
     try:
-        return _load(family, dataset or "default")
+        return _load(family, dataset or "default", _identity(family))
     except UnknownNameError:
         raise UnknownNameError(
             "benchmark", name, installed_names(), hint="`nasbench list` describes them."
         ) from None
 
 
+FileIdentity = tuple[str, int, int]
+
+
+def _identity(family: str) -> FileIdentity | None:
+    """Path, size and time of an imported table's file, so that replacing it shows at the next `load`."""
+    path = _imported_file(family, os.environ.get("NASBENCH_HOME"))
+    try:
+        stat = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return path, stat.st_size, stat.st_mtime_ns
+
+
 @lru_cache(maxsize=64)
-def _load(family: str, dataset: str) -> Benchmark:
-    return Benchmark(_open(family), dataset)
+def _imported_file(family: str, home: str | None) -> str:
+    """The file as text, kept for each home: `load` is called often."""
+    return str(imported_path(family))
+
+
+@lru_cache(maxsize=64)
+def _load(family: str, dataset: str, identity: FileIdentity | None) -> Benchmark:
+    return Benchmark(_open(family, identity), dataset)
 
 
 @lru_cache(maxsize=16)
-def _open(family: str) -> Table:
+def _open(family: str, identity: FileIdentity | None) -> Table:
     return open_table(family)

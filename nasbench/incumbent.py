@@ -34,9 +34,10 @@ def incumbent_steps(trace: NDArray[Any], sign: int) -> NDArray[np.int64]:
 def pareto_mask(utility: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which rows of `(n, objectives)` (larger is better) no other row dominates; NaN rows never."""
     n = len(utility)
-    keep = ~np.isnan(utility).any(axis=1)
+    known: NDArray[np.bool_] = ~np.isnan(utility).any(axis=1)
+    keep = known.copy()
     for i in range(n):
         if keep[i]:
             better = (utility >= utility[i]).all(axis=1) & (utility > utility[i]).any(axis=1)
-            keep[i] = not (better & ~np.isnan(utility).any(axis=1)).any()
+            keep[i] = not (better & known).any()
     return keep

@@ -103,7 +103,7 @@ def search(
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise TaskError(f"a seed is an integer from 0, got {seed!r}")
     if not isinstance(task, Task):
-        raise TaskError(f"expected a Task, got {type(task).__name__}; e.g. Task('nasbench201/cifar10', evaluations=150)")
+        raise TaskError(f"expected a Task, got {type(task).__name__}; make one with nasbench.Task")
     if isinstance(strategy, str):
         strategy = create(strategy)
     entry = entry or entry_of(strategy)

@@ -55,14 +55,10 @@ class Parameter:
         if not self.choices:
             raise GenotypeError(f"parameter {self.name!r} has no choices; give at least one")
         if not all(isinstance(choice, str | int | float) for choice in self.choices):
-            raise GenotypeError(
-                f"parameter {self.name!r}: a choice is a text or a number, got {self.choices}"
-            )
-        if len(set(self.choices)) != len(self.choices) or len(set(map(str, self.choices))) != len(
-            self.choices
-        ):
+            raise GenotypeError(f"parameter {self.name!r}: a choice is a text or a number, got {self.choices}")
+        if len(set(self.choices)) != len(self.choices) or len(set(map(str, self.choices))) != len(self.choices):
             raise GenotypeError(f"parameter {self.name!r} lists a choice twice: {self.choices}")
-        for text, forbidden in ((self.name, ",="), *((str(choice), ",") for choice in self.choices)):
+        for text, forbidden in ((self.name, ",="), *((c, ",") for c in self.choices if isinstance(c, str))):
             if not text or text != text.strip() or any(mark in text for mark in forbidden):
                 raise GenotypeError(
                     f"parameter {self.name!r}: {text!r} is empty, has outer blanks or one of {forbidden!r}, "
@@ -104,17 +100,13 @@ class SearchSpace:
     def definition(self) -> dict[str, Any]:
         """JSON values that are enough to rebuild the space with `nasbench.spaces.from_definition`."""
         return {
-            "parameters": [
-                {"name": p.name, "choices": list(p.choices), "ordered": p.ordered} for p in self.parameters
-            ]
+            "parameters": [{"name": p.name, "choices": list(p.choices), "ordered": p.ordered} for p in self.parameters]
         }
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> SearchSpace:
         """The inverse of `definition`."""
-        return cls(
-            [Parameter(p["name"], tuple(p["choices"]), p["ordered"]) for p in definition["parameters"]]
-        )
+        return cls([Parameter(p["name"], tuple(p["choices"]), p["ordered"]) for p in definition["parameters"]])
 
     @cached_property
     def sha256(self) -> str:
@@ -327,7 +319,8 @@ class SearchSpace:
     def mutate(self, genotype: Genotype, rng: np.random.Generator) -> Genotype:
         """A valid genotype that differs in one position: the position uniform, then its new value.
 
-        Positions with a single choice are never picked. One uniform number is consumed.
+        Positions with a single choice are never picked. One uniform number is consumed. As the step
+        of every evolutionary inner loop it trusts that the genotype is one of this space.
         """
         movable = self._movable
         if not movable:
@@ -346,14 +339,18 @@ class SearchSpace:
     def crossover(self, first: Genotype, second: Genotype, rng: np.random.Generator) -> Genotype:
         """A valid child: each position from either parent with probability one half."""
         return tuple(
-            a if u < 0.5 else b
-            for a, b, u in zip(first, second, rng.random(self.length).tolist(), strict=True)
+            a if u < 0.5 else b for a, b, u in zip(first, second, rng.random(self.length).tolist(), strict=True)
         )
 
     # -- structure ------------------------------------------------------------------------------
 
     def neighbours(self, genotype: Genotype) -> list[Genotype]:
-        """All valid genotypes that differ in exactly one position, in rank order of the change."""
+        """All valid genotypes that differ in exactly one position, in order of position, then value.
+
+        Raises:
+            GenotypeError: the genotype has the wrong length or is out of range.
+        """
+        self._code(genotype)
         return [
             (*genotype[:i], value, *genotype[i + 1 :])
             for i, choices in enumerate(self.cardinalities)
@@ -387,16 +384,12 @@ class SearchSpace:
         for part in parts:
             name, equals, value = part.partition("=")
             if not equals or name.strip() in given:
-                raise GenotypeError(
-                    f"{text!r}: {part!r} is no new name=choice; expected e.g. {self._example()!r}"
-                )
+                raise GenotypeError(f"{text!r}: {part!r} is no new name=choice; expected e.g. {self._example()!r}")
             given[name.strip()] = value
         genotype = []
         for parameter in self.parameters:
             if parameter.name not in given:
-                raise GenotypeError(
-                    f"{text!r} does not say {parameter.name!r}; expected e.g. {self._example()!r}"
-                )
+                raise GenotypeError(f"{text!r} does not say {parameter.name!r}; expected e.g. {self._example()!r}")
             genotype.append(_choice(parameter, given.pop(parameter.name).strip()))
         if given:
             raise unknown_choice("parameter", next(iter(given)), [p.name for p in self.parameters])
@@ -506,7 +499,7 @@ class ConstrainedSpace(SearchSpace):
         return self.genotypes(rng.integers(0, self.size, size=n))
 
     def neighbours(self, genotype: Genotype) -> list[Genotype]:
-        """The valid genotypes that differ in exactly one position, in rank order of the change."""
+        """The valid genotypes that differ in exactly one position, in order of position, then value."""
         candidates = super().neighbours(genotype)
         keep = self.valid(candidates)
         return [g for g, ok in zip(candidates, keep.tolist(), strict=True) if ok]
@@ -553,9 +546,7 @@ def _sparse_shuffle(space: SearchSpace, rng: np.random.Generator) -> Iterator[Ge
     for begin in range(0, space.size, 256):
         positions = np.arange(begin, min(begin + 256, space.size))
         drawn = []
-        for position, other in zip(
-            positions.tolist(), rng.integers(positions, space.size).tolist(), strict=True
-        ):
+        for position, other in zip(positions.tolist(), rng.integers(positions, space.size).tolist(), strict=True):
             drawn.append(moved.get(other, other))
             moved[other] = moved.pop(position, position)
         yield from map(tuple, space.genotypes(drawn).tolist())

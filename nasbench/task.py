@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,6 @@ from nasbench.space import SearchSpace
 from nasbench.spaces.table import TableSpace
 from nasbench.streams import generator, noise_key, uniform_indices
 
-Charge = Literal["all", "unique", "unique-class"]
 CHARGES = ("all", "unique", "unique-class")
 
 
@@ -56,11 +55,11 @@ class Task:
     seconds: float | None = None
     epochs: float | None = None
     repeat: str | int = "random"
-    missing: Literal["error", "exclude"] = "error"
-    charge: Charge = "all"
+    missing: str = "error"
+    charge: str = "all"
     protocol: str | None = None
     score_protocol: str | None = None
-    fidelity: Literal["curve", "protocols"] | None = None
+    fidelity: str | None = None
     resume: bool = True
     workers: int = 1
     allow_test: bool = False
@@ -68,15 +67,21 @@ class Task:
 
     def __post_init__(self) -> None:
         if isinstance(self.benchmark, Benchmark):
-            object.__setattr__(self, "benchmark", self.benchmark.name)
+            self._set(benchmark=self.benchmark.name)
+        self._set(benchmark=self.bench.name)
         self._check_budget()
         self._check_policies()
         names = self._objective_names()
-        object.__setattr__(self, "objective", names[0] if len(names) == 1 else tuple(names))
+        self._set(objective=names[0] if len(names) == 1 else tuple(names))
         metrics = self.bench.metrics_of(self.protocol)
-        object.__setattr__(self, "objectives", tuple(self._objective(n, metrics) for n in names))
+        self._set(objectives=tuple(self._objective(n, metrics) for n in names))
         self._check_repeat()
         self._check_times()
+
+    def _set(self, **values: Any) -> None:
+        """Write a field in its one normal form, so that equal tasks have equal ids."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     # -- checks ---------------------------------------------------------------------------------
 
@@ -87,25 +92,28 @@ class Task:
         for name, value in budgets.items():
             if value is None:
                 continue
-            kind = int if name == "evaluations" else (int, float)
+            whole = name == "evaluations"
+            kind = (int, np.integer) if whole else (int, float, np.integer, np.floating)
             if isinstance(value, bool) or not isinstance(value, kind):
-                raise TaskError(f"{name} must be a number, got {value!r}")
+                raise TaskError(f"{name} must be a {'whole ' if whole else ''}number, got {value!r}")
             if not (value > 0 and math.isfinite(value)):
                 raise TaskError(f"{name} must be positive, got {value!r}")
+            self._set(**{name: int(value) if whole else float(value)})
 
     def _check_policies(self) -> None:
-        if isinstance(self.workers, bool) or not isinstance(self.workers, int) or self.workers < 1:
+        if isinstance(self.workers, bool) or not isinstance(self.workers, int | np.integer) or self.workers < 1:
             raise TaskError(f"workers must be a positive integer, got {self.workers!r}")
+        self._set(workers=int(self.workers))
         if self.charge not in CHARGES:
             raise TaskError(f"charge must be one of {', '.join(CHARGES)}; got {self.charge!r}")
         if self.missing not in ("error", "exclude"):
             raise TaskError(f"missing must be error or exclude, got {self.missing!r}")
         if self.fidelity not in (None, "curve", "protocols"):
             raise TaskError(f"fidelity must be curve or protocols, got {self.fidelity!r}")
-        if self.protocol is not None:
-            self.bench.protocol(self.protocol)
-        if self.score_protocol is not None:
-            self.bench.protocol(self.score_protocol)
+        if self.bench.protocol(self.protocol).name == self.bench.protocol().name:
+            self._set(protocol=None)
+        scored = self.bench.protocol(self.score_protocol or self.protocol).name
+        self._set(score_protocol=None if scored == self.bench.protocol(self.protocol).name else scored)
 
     def _objective_names(self) -> list[str]:
         if self.objective is None:
@@ -132,8 +140,9 @@ class Task:
             if self.repeat not in ("random", "mean"):
                 raise TaskError(f"repeat must be random, mean or a number, got {self.repeat!r}")
             return
-        if isinstance(self.repeat, bool) or not isinstance(self.repeat, int) or self.repeat < 0:
+        if isinstance(self.repeat, bool) or not isinstance(self.repeat, int | np.integer) or self.repeat < 0:
             raise TaskError(f"repeat must be random, mean or a number from 0, got {self.repeat!r}")
+        self._set(repeat=int(self.repeat))
         lacking = int(self._lacking.sum())
         if lacking == len(self.bench):
             raise TaskError(f"no architecture of {self.benchmark} has a training run {self.repeat}")
@@ -267,9 +276,9 @@ class Task:
             extras.append("idealised" if self.idealised else f"repeat {self.repeat}")
         if self.charge != "all":
             extras.append(f"charge {self.charge}")
-        if self.protocol is not None and self.protocol != self.bench.protocol().name:
+        if self.protocol is not None:
             extras.append(f"protocol {self.protocol}")
-        if self.score_protocol not in (None, self.protocol):
+        if self.score_protocol is not None:
             extras.append(f"scored on {self.score_protocol}")
         if self.fidelity:
             extras.append(self.fidelity)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ REGISTRY = Registry(
 )
 
 
-def list() -> list[str]:  # noqa: A001
+def list() -> Sequence[str]:
     """Names of all strategies; imports none of them."""
     return REGISTRY.names()
 

@@ -71,9 +71,7 @@ class ConformanceError(StrategyError):
         return (type(self), (self.strategy, self.rule, self.found))
 
 
-def check_strategy(
-    strategy: Strategy, space: SearchSpace | None = None, *, fidelities: Sequence[int] = ()
-) -> None:
+def check_strategy(strategy: Strategy, space: SearchSpace | None = None, *, fidelities: Sequence[int] = ()) -> None:
     """Assert that a strategy keeps the ask/tell contract; the rules are `RULES`.
 
     It is driven about 300 evaluations in all: one at a time, in batches and with four workers whose
@@ -196,9 +194,7 @@ class _Driver:
         except Exception as error:
             self.fail("error", f"{what} raised {type(error).__name__}: {error}", error)
 
-    def run(
-        self, landscape: _Landscape, evaluations: int, *, seed: int = 0, workers: int = 1, batch: int = 1
-    ) -> Trace:
+    def run(self, landscape: _Landscape, evaluations: int, *, seed: int = 0, workers: int = 1, batch: int = 1) -> Trace:
         """The trials of one run in the order they were asked.
 
         Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import chain
 from math import ceil
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import StrategyError
-from nasbench.predictors.features import default_groups
+from nasbench.predictors.features import Groups, default_groups
 from nasbench.predictors.gaussian_process import (
     Hyperparameters,
     Posterior,
@@ -24,7 +23,7 @@ from nasbench.predictors.gaussian_process import (
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
-from nasbench.strategies.candidate_pool import Pool, SampledPool, WholePool
+from nasbench.strategies.candidate_pool import PARENTS, Pool, SampledPool, WholePool
 
 
 @dataclass
@@ -69,7 +68,8 @@ class GaussianProcessSearch(Strategy):
     _queue: list[Genotype] = field(init=False, repr=False, compare=False)
     _genotypes: list[Genotype] = field(init=False, repr=False, compare=False)
     _features: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
-    _utility: list[float | None] = field(init=False, repr=False, compare=False)
+    _utility: list[float] = field(init=False, repr=False, compare=False)
+    _groups: Groups = field(init=False, repr=False, compare=False)
     _prior: Prior = field(init=False, repr=False, compare=False)
     _hyperparameters: Hyperparameters = field(init=False, repr=False, compare=False)
     _refit_at: int = field(init=False, repr=False, compare=False)
@@ -77,10 +77,10 @@ class GaussianProcessSearch(Strategy):
     _conditioned: list[int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        positive(
-            initial=self.initial, lengthscale=self.lengthscale, noise=self.noise, candidates=self.candidates
-        )
-        positive(refit=self.refit)
+        positive(initial=self.initial, lengthscale=self.lengthscale, noise=self.noise)
+        positive(refit=self.refit, candidates=self.candidates)
+        if not isinstance(self.initial, int):
+            raise StrategyError(f"initial must be a whole number, got {self.initial!r}")
         if self.refit <= 1:
             raise StrategyError(f"refit is a growth factor and must be above 1, got {self.refit!r}")
 
@@ -96,7 +96,7 @@ class GaussianProcessSearch(Strategy):
         spread = self.lengthscale * typical_distance(self._pool.features([]))
         self._hyperparameters = Hyperparameters((spread,) * len(groups), self.noise)
         self._prior = Prior(self._hyperparameters)
-        self._groups, self._refit_at, self._posterior, self._conditioned = groups, 2, None, []
+        self._groups, self._refit_at, self._posterior, self._conditioned = groups, 0, None, []
 
     def ask(self, n: int = 1) -> list[Trial]:
         """The next architectures by expected improvement, each given the ones before it."""
@@ -104,10 +104,77 @@ class GaussianProcessSearch(Strategy):
         while len(trials) < n and (genotype := self._next()) is not None:
             self._genotypes.append(genotype)
             self._features.append(self._pool.mark(genotype))
-            self._utility.append(None)
+            self._utility.append(np.nan)
             trials.append(self._trial(genotype))
         return trials
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Remember the outcome; the model takes it in at the next `ask`."""
         self._utility[trial.number] = self.problem.utility(observation)
+
+    def _next(self) -> Genotype | None:
+        if self._queue:
+            return self._queue.pop()
+        utility = np.array(self._utility)
+        active = np.flatnonzero(utility != -np.inf)
+        told = active[~np.isnan(utility[active])]
+        if len(told) == 0:
+            return self._random()
+        candidates = self._pool.features(self._best(utility, told))
+        available = self._pool.available()
+        if not available.any():
+            return None
+        values = np.full(len(utility), np.nan)
+        values[told] = rank_gaussian(utility[told])
+        posterior = self._condition(candidates, active.tolist(), told, values)
+
+        rows = np.array(self._conditioned)
+        unknown = np.isnan(values[rows])
+        y = posterior.believe(values[rows], unknown)
+        white = posterior.whiten(y)
+        mean, sd = posterior.mean(white), np.sqrt(posterior.variance(white))
+        best = float(posterior.mean_at_observed(white, y)[~unknown].max())
+        score = np.where(available, expected_improvement(mean, sd, best), -1.0)
+        if score.max() <= 0:  # all improvements underflow: rank by their probability instead
+            score = np.where(available, (mean - best) / sd, -np.inf)
+        tied = np.flatnonzero(score >= score.max() - 1e-9 * abs(score.max()))
+        return self._pool.draw(int(tied[int(self.rng.random() * len(tied))]), self.rng)
+
+    def _random(self) -> Genotype | None:
+        """An architecture that was not asked, for want of anything to learn from."""
+        classes = len(self._pool.features([]))
+        free = np.flatnonzero(self._pool.available())
+        if not classes or not len(free):
+            return None
+        return self._pool.draw(int(free[int(self.rng.random() * len(free))]), self.rng)
+
+    def _best(self, utility: NDArray[np.float64], told: NDArray[np.int64]) -> list[Genotype]:
+        """The told architectures, best first, where the pool looks around them."""
+        if self._pool.fixed:
+            return []
+        order = told[np.argsort(-utility[told], kind="stable")]
+        return [self._genotypes[number] for number in order[:PARENTS].tolist()]
+
+    def _condition(
+        self,
+        candidates: NDArray[np.float64],
+        active: list[int],
+        told: NDArray[np.int64],
+        values: NDArray[np.float64],
+    ) -> Posterior:
+        """The posterior given the active trials, extended where possible and else made anew."""
+        features = np.array(self._features)
+        refit = len(told) >= self._refit_at
+        if refit:
+            start = self._hyperparameters
+            self._hyperparameters = fit(features[told], values[told], self._groups, start, self._prior)
+            self._refit_at = max(self.initial, ceil(self.refit * len(told)), len(told) + 1)
+        posterior, known = self._posterior, set(self._conditioned)
+        if posterior is None or refit or not self._pool.fixed or not known.issubset(active):
+            posterior = Posterior(candidates, self._groups, self._hyperparameters)
+            self._posterior, self._conditioned, known = posterior, [], set()
+        new = [number for number in active if number not in known]
+        if new:
+            posterior.extend(features[new])
+            self._conditioned.extend(new)
+        return posterior

@@ -33,9 +33,9 @@ class LocalSearch(Strategy):
 
     Source: White, Nolen and Savani, Exploring the Loss Landscape in Neural Architecture Search,
     UAI 2021; den Ottelander et al., Local Search is a Remarkably Strong Baseline for Neural
-    Architecture Search, EMO 2021. Both papers' restarts and the 10 initial architectures of the
-    first are kept; taking the first improvement is the variant that the first calls query-until-
-    lower, and the second's; evaluating the full neighbourhood is `steepest`.
+    Architecture Search, EMO 2021. As in the code of the former, 10 initial architectures and the
+    first improvement are the defaults and the full neighbourhood is an option; unlike there, a
+    restart draws one architecture, not `initial` of them.
 
     Args:
         initial: random architectures at the start; the best of them is climbed from.

@@ -52,9 +52,7 @@ def generalise(groups: Sequence[TaskRuns]) -> list[Generalisation] | None:
             continue
         d: Floats = np.array([scores[first][family] - scores[second][family] for family in shared])
         better, worse = (first, second) if d.mean() >= 0 else (second, first)
-        found.append(
-            Generalisation(better, worse, len(shared), float(np.exp(abs(d.mean()))), wilcoxon(d), 1.0)
-        )
+        found.append(Generalisation(better, worse, len(shared), float(np.exp(abs(d.mean()))), wilcoxon(d), 1.0))
     adjusted = holm([test.p for test in found])
     return [test._replace(p_holm=float(p)) for test, p in zip(found, adjusted, strict=True)]
 

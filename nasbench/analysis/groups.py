@@ -79,11 +79,11 @@ def group(runs: Sequence[Run]) -> list[TaskRuns]:
                 "give the strategies different labels"
             )
         seeds[run.seed] = run
-    names = [task.name for task in tasks.values()]
+    labels = _labels(tasks)
     return [
         TaskRuns(
             task=task,
-            label=task.name if names.count(task.name) == 1 else f"{task.name} [{key[:6]}]",
+            label=labels[key],
             paths={
                 label: {seed: path_of(seeds[seed]) for seed in sorted(seeds)}
                 for label, seeds in sorted_runs[key].items()
@@ -91,6 +91,20 @@ def group(runs: Sequence[Run]) -> list[TaskRuns]:
         )
         for key, task in tasks.items()
     ]
+
+
+def _labels(tasks: dict[str, Task]) -> dict[str, str]:
+    """A label a task id: its name, where that is not unique with its budget, else with its id."""
+
+    def budget(task: Task) -> str:
+        parts = ((task.evaluations, "evaluations"), (task.seconds, "s"), (task.epochs, "epochs"))
+        return ", ".join(f"{amount:g} {unit}" for amount, unit in parts if amount is not None)
+
+    labels = {key: task.name for key, task in tasks.items()}
+    for name in (lambda t: f"{t.name} [{budget(t)}]", lambda t: f"{t.name} [{t.id[:8]}]"):
+        taken = list(labels.values())
+        labels = {key: label if taken.count(label) == 1 else name(tasks[key]) for key, label in labels.items()}
+    return labels
 
 
 def strategies_of(groups: Sequence[TaskRuns]) -> list[str]:

@@ -118,9 +118,7 @@ def comparisons(runs: Sequence[Run], control: str | None = None, alpha: float = 
     return pd.DataFrame(compare_groups(group(runs), control, alpha), columns=Comparison._fields)
 
 
-def compare_groups(
-    groups: Sequence[TaskRuns], control: str | None = None, alpha: float = 0.05
-) -> list[Comparison]:
+def compare_groups(groups: Sequence[TaskRuns], control: str | None = None, alpha: float = 0.05) -> list[Comparison]:
     """`comparisons` as a list: task by task, then over tasks; pairs without shared seeds left out."""
     labels = strategies_of(groups)
     pairs = list(combinations(range(len(labels)), 2))
@@ -139,9 +137,7 @@ def compare_groups(
     for place, (a, b) in enumerate(pairs):
         p, p_holm = float(family.over_tasks[place]), float(family.over_tasks_holm[place])
         if not np.isnan(p):
-            found.append(
-                _over_tasks((labels[a], labels[b]), [f[:, [a, b]] for f in finals], p, p_holm, alpha)
-            )
+            found.append(_over_tasks((labels[a], labels[b]), [f[:, [a, b]] for f in finals], p, p_holm, alpha))
     return found
 
 
@@ -171,9 +167,7 @@ def _on_task(
     )
 
 
-def _over_tasks(
-    labels: tuple[str, str], finals: Sequence[Floats], p: float, p_holm: float, alpha: float
-) -> Comparison:
+def _over_tasks(labels: tuple[str, str], finals: Sequence[Floats], p: float, p_holm: float, alpha: float) -> Comparison:
     tasks = [columns[~np.isnan(columns).any(axis=1)] for columns in finals]
     tasks = [columns for columns in tasks if len(columns)]
     paired = [differences(columns[:, 0], columns[:, 1]) for columns in tasks]

@@ -158,7 +158,7 @@ class RandomSearchLaw:
 
     def _closed(self, draws: Ints) -> NDArray[np.bool_]:
         """Which of the numbers of draws have a closed form."""
-        return np.ones(len(draws), dtype=bool) if self.exact else draws * 10 <= self.size
+        return np.ones(len(draws), dtype=bool) if self.exact else (draws * 10 <= self.size) | (draws == 1)
 
     # -- ties: the earlier of equal values leads, so each is as likely as its share ----------------
 

@@ -46,10 +46,7 @@ def ranking(runs: Sequence[Run], task: str | None = None, alpha: float = 0.05) -
         if test.task == scope and test.significant
     }
     members = cliques(order, told_apart)
-    rows = [
-        (label, ranks[label], tuple(i for i, clique in enumerate(members) if label in clique))
-        for label in order
-    ]
+    rows = [(label, ranks[label], tuple(i for i, clique in enumerate(members) if label in clique)) for label in order]
     return pd.DataFrame(rows, columns=["strategy", "average_rank", "cliques"])
 
 
@@ -58,14 +55,9 @@ def average_ranks(groups: Sequence[TaskRuns], strategies: Sequence[str]) -> dict
 
     Blocks in which a strategy has no value are left out; NaN where a task has no block.
     """
-    means = [
-        block_ranks(one.finals(strategies)).mean(axis=0) if _blocks(one, strategies) else None
-        for one in groups
-    ]
+    means = [block_ranks(one.finals(strategies)).mean(axis=0) if _blocks(one, strategies) else None for one in groups]
     known = [mean for mean in means if mean is not None]
-    average = (
-        np.mean(known, axis=0) if len(known) == len(means) and known else np.full(len(strategies), np.nan)
-    )
+    average = np.mean(known, axis=0) if len(known) == len(means) and known else np.full(len(strategies), np.nan)
     return dict(zip(strategies, average.tolist(), strict=True))
 
 
@@ -90,9 +82,7 @@ def cliques(order: Sequence[str], told_apart: Collection[frozenset[str]]) -> lis
     reach = 0
     for begin in range(len(order)):
         end = begin + 1
-        while end < len(order) and not any(
-            frozenset((order[i], order[end])) in told_apart for i in range(begin, end)
-        ):
+        while end < len(order) and not any(frozenset((order[i], order[end])) in told_apart for i in range(begin, end)):
             end += 1
         if end - begin > 1 and end > reach:
             found.append(tuple(order[begin:end]))

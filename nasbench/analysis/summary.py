@@ -119,9 +119,7 @@ def summary(runs: Sequence[Run], control: str = "random-search") -> pd.DataFrame
     import pandas as pd
 
     groups = group(runs)
-    adjusted = {
-        (test.task, frozenset((test.better, test.worse))): test.p_holm for test in compare_groups(groups)
-    }
+    adjusted = {(test.task, frozenset((test.better, test.worse))): test.p_holm for test in compare_groups(groups)}
     rows: list[dict[str, Any]] = []
     for one in groups:
         block = []

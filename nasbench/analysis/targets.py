@@ -128,9 +128,7 @@ def ecdf(runs: Sequence[Run], shares: Sequence[float] = DEFAULT_SHARES, points: 
         for strategy in one.strategies:
             hits = np.sort(_hits(one, strategy, shares))
             reached = np.searchsorted(hits, grid, side="right") / len(hits)
-            frames.append(
-                pd.DataFrame({"task": one.label, "strategy": strategy, "x": grid, "reached": reached})
-            )
+            frames.append(pd.DataFrame({"task": one.label, "strategy": strategy, "x": grid, "reached": reached}))
     if not frames:
         return pd.DataFrame(columns=["task", "strategy", "x", "reached"])
     return pd.concat(frames, ignore_index=True)

@@ -56,9 +56,7 @@ def _cautions(one: TaskRuns) -> list[str]:
         failed = [path.run for path in paths.values() if path.run.failed]
         if failed:
             reason = failed[0].error.strip().splitlines()[-1] if failed[0].error.strip() else "no message"
-            lines.append(
-                f"{strategy} failed in {len(failed)} of {len(paths)} runs on {one.label} ({reason})."
-            )
+            lines.append(f"{strategy} failed in {len(failed)} of {len(paths)} runs on {one.label} ({reason}).")
     return lines
 
 
@@ -71,9 +69,7 @@ def _leader(one: TaskRuns) -> list[str]:
     floor = noise_floor_of(one.task)
     near = ""
     if floor is not None:
-        near = (
-            f", {'within' if means[best] <= floor else 'above'} the table's noise floor of {_number(floor)}"
-        )
+        near = f", {'within' if means[best] <= floor else 'above'} the table's noise floor of {_number(floor)}"
     regret = f"{_number(means[best])}{_unit(one)}"
     return [f"On {one.label}, {best} ends with the lowest mean table regret: {regret}{near}."]
 
@@ -97,9 +93,7 @@ def _sentences(one: TaskRuns, tests: Sequence[Comparison]) -> list[str]:
                 f"{_number(test.detectable)}{_unit(one)}."
             )
         else:
-            lines.append(
-                f"{pair}: {_seeds(test.pairs)} can show no difference at this level; run more seeds."
-            )
+            lines.append(f"{pair}: {_seeds(test.pairs)} can show no difference at this level; run more seeds.")
     return lines
 
 

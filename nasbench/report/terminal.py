@@ -93,7 +93,7 @@ def print_comparison(summary: pd.DataFrame, verdict: list[str]) -> None:
         for key, head in present:
             table.add_column(head, justify="left" if key == "strategy" else "right", no_wrap=True)
         for row in rows.to_dict("records"):
-            table.add_row(*(Text(_cell(key, row)) for key, _ in present))
+            table.add_row(*(Text(_cell(key, {str(k): v for k, v in row.items()})) for key, _ in present))
         console.print(table)
         console.print()
     for sentence in verdict:

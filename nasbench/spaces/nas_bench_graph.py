@@ -120,7 +120,7 @@ class NASBenchGraphSpace(ConstrainedSpace):
     # -- moves: one change of the labelled tree, then its representative ---------------------------
 
     def neighbours(self, genotype: Genotype) -> list[Genotype]:
-        """The distinct other networks that one changed position leads to, in rank order of the change."""
+        """The distinct other networks that one changed position leads to, in order of position, then value."""
         itself = self._representatives[self._code(genotype)]
         changed = super(ConstrainedSpace, self).neighbours(genotype)
         reached = dict.fromkeys(self._representative(other) for other in changed)
@@ -193,13 +193,9 @@ class NASBenchGraphSpace(ConstrainedSpace):
             return super().parse(text)
         given, _, rest = text.partition("|")
         names = [name.strip() for name in rest.split(",")]
-        parents = tuple(
-            int(p) if (p := part.strip()).isdecimal() and len(p) == 1 else -1 for part in given.split(",")
-        )
+        parents = tuple(int(p) if (p := part.strip()).isdecimal() and len(p) == 1 else -1 for part in given.split(","))
         if parents not in PARENT_LISTS or len(names) != 4:
-            raise GenotypeError(
-                f"{text!r}: expected four links, each 0 or an earlier node, then | and four operations"
-            )
+            raise GenotypeError(f"{text!r}: expected four links, each 0 or an earlier node, then | and four operations")
         for name in names:
             if name not in self.operations:
                 raise unknown_choice("operation", name, self.operations)

@@ -201,9 +201,7 @@ _LINE_GRAPH = _line_graph()
 @cache
 def _representatives() -> NDArray[np.int64]:
     """Rank of each genotype's representative, `(15625,)`: the first of its class in rank order."""
-    _, first, which = np.unique(
-        signatures(_CELL, NASBench201Space().all()), return_index=True, return_inverse=True
-    )
+    _, first, which = np.unique(signatures(_CELL, NASBench201Space().all()), return_index=True, return_inverse=True)
     ranks = first[which].astype(np.int64)
     ranks.flags.writeable = False
     return ranks

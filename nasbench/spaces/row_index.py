@@ -67,21 +67,17 @@ def _groups(cardinalities: Sequence[int]) -> Iterator[tuple[list[int], NDArray[n
 
 
 def _strides(columns: Sequence[int], cardinalities: Sequence[int]) -> NDArray[np.int64]:
-    return np.array(
-        [prod(cardinalities[c] for c in columns[k + 1 :]) for k in range(len(columns))], dtype=np.int64
-    )
+    return np.array([prod(cardinalities[c] for c in columns[k + 1 :]) for k in range(len(columns))], dtype=np.int64)
 
 
 def _coded(batch: Genotypes, columns: Sequence[int], strides: NDArray[np.int64]) -> NDArray[np.int64]:
     codes = np.zeros(len(batch), dtype=np.int64)
     for column, stride in zip(columns, strides, strict=True):
-        codes += batch[:, column] * stride
+        codes += batch[:, column].astype(np.int64) * stride
     return codes
 
 
-def _bisect(
-    values: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _bisect(values: NDArray[np.int64], wanted: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Position of each wanted value in the sorted values, and whether it is there at all."""
     positions = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
     return positions, values[positions] == wanted

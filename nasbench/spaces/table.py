@@ -43,7 +43,7 @@ class TableSpace(SearchSpace):
         super().__init__(base.parameters)
         self.base = base
         # a column at a time is what distances read; the narrowest type makes them quick
-        self._columns = np.ascontiguousarray(batch.T, dtype=np.min_scalar_type(max(self.cardinalities) - 1))
+        self._columns = np.array(batch.T, dtype=np.min_scalar_type(max(self.cardinalities) - 1), order="C")
         self._columns.flags.writeable = False
         self._row_index = RowIndex(batch, self.cardinalities)
 
@@ -177,9 +177,7 @@ class TableSpace(SearchSpace):
             distances += column != gene
         distances[distances == 0] = self.length + 1
         smallest = distances.min()
-        return (
-            np.flatnonzero(distances == smallest) if smallest <= self.length else np.empty(0, dtype=np.int64)
-        )
+        return np.flatnonzero(distances == smallest) if smallest <= self.length else np.empty(0, dtype=np.int64)
 
     @cached_property
     def _one_change(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

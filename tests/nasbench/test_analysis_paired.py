@@ -62,9 +62,7 @@ def test_no_difference_is_no_evidence(d):
 def test_rounding_noise_is_a_tie():
     assert differences([0.3, 1.0, np.nan], [0.1 + 0.2, 2.0, 1.0]).tolist() == [0.0, 1.0]
     # 0.1 + 0.2 and 0.3 must share a rank, or the result would depend on the last bit.
-    assert wilcoxon(np.array([0.1 + 0.2, -0.3, 0.5])) == pytest.approx(
-        pratt_by_enumeration(np.array([0.3, -0.3, 0.5]))
-    )
+    assert wilcoxon(np.array([0.1 + 0.2, -0.3, 0.5])) == pytest.approx(pratt_by_enumeration(np.array([0.3, -0.3, 0.5])))
 
 
 @settings(deadline=None)

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench.errors import GenotypeError, UnknownNameError
@@ -24,6 +24,7 @@ def test_order_is_lexicographic_with_the_last_position_fastest():
     assert [GRID.index(g) for g in expected] == list(range(24)) == GRID.indices(expected).tolist()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=8), st.data())
 def test_codes_agree_with_numpy_ravel_multi_index(cardinalities, data):
     space = SearchSpace([Parameter(f"p{i}", tuple(range(c))) for i, c in enumerate(cardinalities)])
@@ -175,6 +176,7 @@ def test_wrong_text_is_a_genotype_error(text, message):
         GRID.parse(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_parsed_or_refused(text):
     try:

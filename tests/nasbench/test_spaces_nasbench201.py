@@ -59,9 +59,7 @@ def brute_force_class(genotype: tuple[int, ...], pool_has_weights: bool = False)
     # a numbering must put the operations in one agreed order, here by kind; within a kind, all are tried
     kinds = [sorted(e for e in live if genotype[e] == kind) for kind in (2, 3, 4)]
     orders = itertools.product(*(itertools.permutations(kind) for kind in kinds))
-    return min(
-        described({"x": -1, **{e: k for k, e in enumerate(itertools.chain(*order))}}) for order in orders
-    )
+    return min(described({"x": -1, **{e: k for k, e in enumerate(itertools.chain(*order))}}) for order in orders)
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench.errors import GenotypeError
 from nasbench.spaces.row_index import RowIndex
 
-cardinalities = st.lists(
-    st.sampled_from([1, 2, 3, 200, 70_000, 2**31, 2**40, 2**61]), min_size=1, max_size=12
-)
+cardinalities = st.lists(st.sampled_from([1, 2, 3, 200, 70_000, 2**31, 2**40, 2**61]), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(cardinalities, st.integers(0, 2**32), st.integers(1, 60))
 def test_find_equals_a_dictionary(cardinalities, seed, count):
     rng = np.random.default_rng(seed)

@@ -38,9 +38,7 @@ def test_listing_imports_no_strategy():
         "import sys, nasbench.strategies as s; names = s.list();"
         "print(len(names), *[m for m in sys.modules if m.startswith(('nasbench.', 'numpy', 'sklearn'))])"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert int(shown[0]) >= len(NAMES)
     modules = {target.partition(":")[0] for target, _ in registry.REGISTRY.table.values()}
     assert not modules & set(shown[1:])

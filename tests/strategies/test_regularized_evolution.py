@@ -164,8 +164,7 @@ def test_finds_as_much_as_the_papers_algorithm():
     main, pairs = rng.normal(size=(6, 5)), rng.normal(size=(6, 6, 5, 5)) * 0.4
     values = {
         g: float(
-            sum(main[i, g[i]] for i in range(6))
-            + sum(pairs[i, j, g[i], g[j]] for i in range(6) for j in range(i))
+            sum(main[i, g[i]] for i in range(6)) + sum(pairs[i, j, g[i], g[j]] for i in range(6) for j in range(i))
         )
         for g in genotypes
     }

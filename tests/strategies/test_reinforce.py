@@ -10,9 +10,7 @@ from nasbench.space import ConstrainedSpace, Parameter
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies.reinforce import Reinforce
 
-UNEVEN = GridSpace.of(
-    {"operation": ["a", "b", "c", "d"], "width": [8, 16], "bias": ["no"], "depth": [1, 2, 3]}
-)
+UNEVEN = GridSpace.of({"operation": ["a", "b", "c", "d"], "width": [8, 16], "bias": ["no"], "depth": [1, 2, 3]})
 
 
 def started(strategy, seed=0, space=UNEVEN, direction="maximize"):
@@ -58,8 +56,7 @@ def reference_logits(genotypes, rewards, learning_rate, decay, choices):
         if sd > 0:
             step = 1e-6 * np.eye(choices)
             gradient = [
-                (np.log(softmax(logits + e)[choice]) - np.log(softmax(logits - e)[choice])) / 2e-6
-                for e in step
+                (np.log(softmax(logits + e)[choice]) - np.log(softmax(logits - e)[choice])) / 2e-6 for e in step
             ]
             logits = logits + learning_rate * deviations[-1] / sd * np.array(gradient)
     return logits
@@ -83,9 +80,7 @@ def test_the_policy_follows_the_gradient_of_the_log_probability(decay):
 @pytest.mark.parametrize(("scale", "shift"), [(2.0**-10, 0.0), (2.0**20, 0.0), (1.0, 4096.0)])
 def test_the_unit_of_the_objective_does_not_matter(scale, shift):
     """Powers of two, so that not even the last bit may differ."""
-    value = {
-        tuple(g): float(v) for v, g in enumerate(np.random.default_rng(3).permutation(UNEVEN.all()).tolist())
-    }
+    value = {tuple(g): float(v) for v, g in enumerate(np.random.default_rng(3).permutation(UNEVEN.all()).tolist())}
     plain = trace(started(Reinforce()), lambda g: value[g], 150)
     other = trace(started(Reinforce()), lambda g: value[g] * scale + shift, 150)
     matching = sum(a == b for a, b in zip(plain, other, strict=True))

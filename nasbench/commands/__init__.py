@@ -1,0 +1,1 @@
+"""The verbs of the command line; `nasbench.cli` puts them together."""

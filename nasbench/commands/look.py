@@ -1,0 +1,159 @@
+"""The commands that look: `list`, `info`, `query`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench.commands.printing import AsJson, Name, no_nan, pairs, table
+from nasbench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from nasbench.benchmark import Benchmark
+
+
+def list_(
+    what: Annotated[str, typer.Argument(help="benchmarks, strategies, predictors or formats.")] = "benchmarks",
+    as_json: AsJson = False,
+) -> None:
+    """List what is there: benchmarks, strategies, predictors or import formats."""
+    known = {"benchmarks": _benchmarks, "strategies": _strategies, "predictors": _predictors, "formats": _formats}
+    if what not in known:
+        raise UnknownNameError("thing to list", what, known)
+    rows = known[what]()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        table(rows)
+
+
+def _benchmarks() -> list[dict[str, Any]]:
+    from nasbench.datasets.families import FAMILIES, imported_families, installed_names
+
+    imported = set(imported_families())
+    return [
+        {
+            "name": name,
+            "from": "imported" if (family := name.partition("/")[0]) in imported else "installed package",
+            "what": FAMILIES[family].title if family in FAMILIES and family not in imported else "your table",
+        }
+        for name in installed_names()
+    ]
+
+
+def _strategies() -> list[dict[str, Any]]:
+    from nasbench.strategies import REGISTRY
+
+    rows = []
+    for name in REGISTRY.names():
+        cls = REGISTRY.get(name)
+        init = [f.name for f in cls.__dataclass_fields__.values() if f.init]
+        rows.append({"name": name, "what": _first_line(cls), "parameters": ", ".join(init)})
+    return rows
+
+
+def _predictors() -> list[dict[str, Any]]:
+    from nasbench import predictors
+
+    return [{"name": name} for name in predictors.list()]
+
+
+def _formats() -> list[dict[str, Any]]:
+    return [{"name": "csv", "what": "a wide table, or a long one with `epoch` and `repeat` columns"}]
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().splitlines()[0]
+
+
+def info(
+    name: Name,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash the whole table against its checksum.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What a benchmark holds: metrics, units, splits, repeats, optimum, licence, citation, sources."""
+    from nasbench.benchmark import load
+
+    bench = load(name)
+    if verify:
+        bench.table.verify()
+    facts = _facts(bench, verify)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    metrics = facts.pop("metrics")
+    sources = facts.pop("sources")
+    pairs(facts)
+    typer.echo()
+    table(metrics)
+    typer.echo("\nsources")
+    for source in sources:
+        typer.echo(f"  {source['name']}\n    sha256 {source.get('sha256', 'not recorded')}")
+
+
+def _facts(bench: Benchmark, verified: bool) -> dict[str, Any]:
+    genotype, value = bench.optimum()
+    space = bench.full_space
+    attrs = bench.table.attrs
+    return {
+        "name": bench.name,
+        "title": attrs["title"],
+        "architectures": len(bench),
+        "space": f"{space.kind}, {space.size:,} architectures, {space.length} choices",
+        "canonical classes": len(set(bench.classes.tolist())),
+        "objective": bench.objective,
+        "noise floor": bench.noise_floor if bench.noise_floor is not None else "unknown (a single published value)",
+        "optimum": f"{value!r} at {space.format(genotype)}",
+        "protocols": {p.name: p.epochs for p in bench.protocols.values()},
+        "licence": attrs["licence"],
+        "citation": attrs["citation"],
+        "table": str(bench.table.path),
+        "content sha256": attrs["content_sha256"] + (" (verified)" if verified else ""),
+        "metrics": [
+            {
+                "metric": m.name,
+                "direction": m.direction,
+                "unit": m.unit,
+                "split": m.split,
+                "repeats": m.repeats,
+                "epochs": ", ".join(map(str, m.epochs)),
+                "description": m.description,
+            }
+            for m in bench.metrics.values()
+        ],
+        "sources": bench.table.sources,
+    }
+
+
+def query(
+    name: Name,
+    arch: Annotated[str, typer.Argument(metavar="ARCH", help="Integers, the official string, or the official id.")],
+    metric: Annotated[str | None, typer.Option(help="One metric; all by default.")] = None,
+    repeat: Annotated[int | None, typer.Option(help="One training repeat; the mean by default.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Training recipe; the first by default.")] = None,
+    epoch: Annotated[int | None, typer.Option(help="A fidelity along the learning curve.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The published numbers of one architecture."""
+    from nasbench.benchmark import load
+
+    bench = load(name)
+    genotype = bench.find(arch)
+    if metric is not None:
+        value = bench.query(genotype, metric, repeat=repeat, protocol=protocol, epoch=epoch)
+        typer.echo(json.dumps(no_nan({"metric": metric, "value": value})) if as_json else repr(value))
+        return
+    rows = []
+    for m in bench.metrics_of(protocol).values():
+        repeats = [] if m.repeats == 1 else [repeat] if repeat is not None else range(m.repeats)
+        mean = bench.query(genotype, m.name, protocol=protocol)
+        shown = [bench.query(genotype, m.name, repeat=r, protocol=protocol) for r in repeats]
+        rows.append({"metric": m.name, "unit": m.unit, "split": m.split, "mean": mean, "repeats": shown})
+    if as_json:
+        typer.echo(json.dumps({"benchmark": bench.name, "architecture": bench.full_space.format(genotype),
+                               "genotype": list(genotype), "metrics": no_nan(rows)}, indent=2))  # fmt: skip
+        return
+    typer.echo(f"{bench.full_space.format(genotype)}   genotype {','.join(map(str, genotype))}")
+    table([{**row, "mean": repr(row["mean"]), "repeats": "  ".join(map(repr, row["repeats"]))} for row in rows])

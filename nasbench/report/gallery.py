@@ -1,0 +1,228 @@
+"""Which charts a report has: each once for paper, and once a task for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+
+from nasbench.report.critical_difference import critical_difference
+from nasbench.report.distributions import final_regret
+from nasbench.report.intervals import speedups
+from nasbench.report.lines import anytime, runtime_distribution
+from nasbench.report.marks import Canvas
+from nasbench.report.pairwise import improvement_matrix
+from nasbench.report.theme import CONFIG, Styles, styles_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nasbench.report.data import ReportData, TaskFacts
+
+WIDE, NARROW = 700, 320
+"""Widths of the two critical-difference diagrams of the page, pixels."""
+_HEIGHT = 270
+_PAPER_WIDTHS = {1: 640, 2: 420}
+_PAPER_WIDTH = 340
+
+Spec = dict[str, Any]
+Draw = Callable[["TaskFacts", Canvas], alt.LayerChart]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One interactive chart of the page.
+
+    Attributes:
+        title: the task, or what is pooled.
+        spec: Vega-Lite, without configuration.
+        fit: `fluid` fills its column; `wide` and `narrow` have fixed widths, for wide and narrow
+            screens.
+    """
+
+    title: str
+    spec: Spec
+    fit: str = "fluid"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One chart of the report.
+
+    Attributes:
+        name: of its files.
+        title, caption: what it shows and how to read it.
+        paper: Vega-Lite spec of the SVG and PNG.
+        panels: interactive charts.
+        more: further ones, shown on demand.
+    """
+
+    name: str
+    title: str
+    caption: str
+    paper: Spec
+    panels: list[Panel]
+    more: list[Panel] = field(default_factory=list)
+
+
+NAMES = (
+    "anytime",
+    "anytime-seconds",
+    "final-regret",
+    "speedup",
+    "critical-difference",
+    "improvement",
+    "runtime-distribution",
+)
+"""Names of all figures that a report may have."""
+
+
+def figures(data: ReportData) -> Iterator[Figure]:
+    """The figures of a report, in its order; those without data are left out."""
+    styles = styles_of(data.strategies)
+    yield from _line_figures(data, styles)
+    if data.finals["table_regret"].notna().any():
+        yield _per_task(
+            "final-regret",
+            "Final regret, seed by seed",
+            "One dot a run; the box spans the quartiles, the bar is the median. Dashed: exact expectation of random "
+            "search at equal evaluations. Shaded: within the noise floor.",
+            [facts for facts in data.tasks if _of(data.finals, facts)["table_regret"].notna().any()],
+            lambda facts, canvas: final_regret(
+                _of(data.finals, facts), facts, styles, canvas, reference_regret(data, facts)
+            ),
+        )
+    fast = [facts for facts in data.tasks if (_of(data.summary, facts)["speedup"] > 0).any()]
+    if fast:
+        figure = _per_task(
+            "speedup",
+            "Speed-up over random search",
+            "How many times as many random draws it takes, on average, to find an architecture as good as the one "
+            "that the strategy ends with. Random search is 1 by construction (dashed).",
+            fast,
+            lambda facts, canvas: speedups(_of(data.summary, facts), facts.label, styles, canvas),
+        )
+        if len(data.tasks) > 1 and (data.overall["speedup"] > 0).any():
+            overall = speedups(data.overall, "geometric mean over all tasks", styles, Canvas("container", 0, True))
+            figure.panels.insert(0, Panel("Geometric mean over all tasks", page_spec(overall)))
+        yield figure
+    yield from _pair_figures(data, styles)
+    if len(data.ecdf):
+        yield _per_task(
+            "runtime-distribution",
+            "How soon targets are reached",
+            "Share of (run, target) pairs whose target the incumbent's true value has reached; the targets are those "
+            "of the table below.",
+            [facts for facts in data.tasks if len(_of(data.ecdf, facts))],
+            lambda facts, canvas: runtime_distribution(_of(data.ecdf, facts), facts, styles, canvas),
+        )
+
+
+def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
+    bands = "Mean over seeds with its 95 % bootstrap band"
+    for name, title, caption, frame in (
+        (
+            "anytime",
+            "Regret along the search",
+            f"{bands}; true regret may rise again under noise. Dashed grey: random search, exactly.",
+            data.curves,
+        ),
+        (
+            "anytime-seconds",
+            "Regret along simulated time",
+            f"{bands}. Time is the simulated wall-clock of the table's training costs.",
+            data.times,
+        ),
+    ):
+        drawn = [facts for facts in data.tasks if len(_of(frame, facts))]
+        if drawn:
+            yield _per_task(
+                name,
+                title,
+                f"{caption} Shaded: within the noise floor, practically equal.",
+                drawn,
+                lambda facts, canvas, frame=frame: anytime(_of(frame, facts), facts, styles, canvas),  # type: ignore[misc]
+            )
+
+
+def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
+    ranked = {label: frame for label, frame in data.rankings.items() if len(frame) > 1}
+    if not ranked:
+        return
+    (first, main), *others = ranked.items()
+    pooled = "all tasks" if others else first
+    yield Figure(
+        "critical-difference",
+        "Critical-difference diagram",
+        "Average rank of the final regret within a seed, 1 is best. Bars join strategies that the printed tests do "
+        "not tell apart.",
+        paper_spec(critical_difference(main, pooled, styles, WIDE)),
+        [
+            Panel(pooled, page_spec(critical_difference(main, "", styles, WIDE)), "wide"),
+            Panel(pooled, page_spec(critical_difference(main, "", styles, NARROW, two_sided=False)), "narrow"),
+        ],
+        [
+            Panel(label, page_spec(critical_difference(frame, "", styles, NARROW, two_sided=False)), "narrow-always")
+            for label, frame in others
+        ],
+    )
+    tested = {label: data.tests[data.tests["task"] == label] for label in ranked}
+    tested = {label: frame for label, frame in tested.items() if len(frame)}
+    if not tested:
+        return
+    panels = {
+        label: (frame, ranked[label].sort_values("average_rank", kind="stable")["strategy"].tolist())
+        for label, frame in tested.items()
+    }
+    (first, (frame, order)), *others_tested = panels.items()
+    page = Canvas("container", 0, True)
+    yield Figure(
+        "improvement",
+        "Probability of improvement",
+        "How often the row ends better than the column with the same seed, ties counting one half; * marks a "
+        "significant difference (Holm).",
+        paper_spec(improvement_matrix(frame, order, first, Canvas(70 * len(order), 0, False))),
+        [Panel(first, page_spec(improvement_matrix(frame, order, first, page)))],
+        [
+            Panel(label, page_spec(improvement_matrix(frame, order, label, page)))
+            for label, (frame, order) in others_tested
+        ],
+    )
+
+
+def reference_regret(data: ReportData, facts: TaskFacts) -> float | None:
+    """Exact expected regret of random search, where it is one number for the task."""
+    values = _of(data.summary, facts)["random_search_regret"].dropna().round(12).unique()
+    return float(values[0]) if len(values) == 1 else None
+
+
+def _of(frame: pd.DataFrame, facts: TaskFacts) -> pd.DataFrame:
+    return frame[frame["task"] == facts.label]
+
+
+def _per_task(name: str, title: str, caption: str, tasks: Sequence[TaskFacts], draw: Draw) -> Figure:
+    columns = {1: 1, 2: 2, 4: 2}.get(len(tasks), 3)
+    paper = Canvas(_PAPER_WIDTHS.get(columns, _PAPER_WIDTH), _HEIGHT, False)
+    charts = [draw(facts, paper) for facts in tasks]
+    grid = alt.concat(*charts, columns=columns, spacing=26) if len(charts) > 1 else charts[0]
+    page = Canvas("container", _HEIGHT, True)
+    return Figure(
+        name,
+        title,
+        caption,
+        paper_spec(grid),
+        [Panel(facts.label, page_spec(draw(facts, page))) for facts in tasks],
+    )
+
+
+def paper_spec(chart: alt.LayerChart | alt.ConcatChart) -> Spec:
+    """Vega-Lite with its configuration, for SVG and PNG."""
+    return {**chart.to_dict(validate=False), "config": CONFIG, "padding": 14}
+
+
+def page_spec(chart: alt.LayerChart) -> Spec:
+    """Vega-Lite without what the page states once: schema and configuration."""
+    spec = chart.to_dict(validate=False)
+    return {key: value for key, value in spec.items() if key not in ("$schema", "config")}

@@ -1,0 +1,157 @@
+"""Anytime regret along evaluations or simulated time, and the distribution of running times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
+import numpy as np
+
+from nasbench.report.axes import regret_scale
+from nasbench.report.marks import Canvas, chart, colour, dash, finish, floor_region, regret_title, rows, stress
+from nasbench.report.numbers import time_unit
+from nasbench.report.theme import Styles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nasbench.report.data import TaskFacts
+
+HOVER_POINTS = 40
+"""Points of a line that answer the mouse."""
+LONG = 200
+"""Above this many evaluations the axis is logarithmic."""
+_LEGEND_COLUMNS = 5
+
+
+def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> alt.LayerChart:
+    """Mean table regret of the incumbent with its 95 % band, the exact law of random search, the floor.
+
+    Args:
+        frame: `curves` of one task, along evaluations or seconds.
+        facts: of that task.
+        styles: of all strategies of the report.
+        canvas: where to draw.
+    """
+    along, label, unit = frame["axis"].iloc[0], "evaluations", 1.0
+    if along == "seconds":
+        unit, name = time_unit(float(frame["x"].max()))
+        label = f"simulated {name}"
+    frame = frame.assign(x=frame["x"] / unit)
+    scale = regret_scale(frame["mean"], facts.noise_floor)
+    present = _present(frame, styles)
+    x = alt.X("x:Q", title=label, scale=_along(frame["x"], logarithmic=along == "seconds"), axis=_x_axis())
+    y = alt.Y("mean:Q", scale=scale.scale, axis=scale.axis(regret_title(facts, "mean table regret"), grid=True))
+    lines = chart(rows(frame, strategy="strategy", x="x", mean="mean", low="low", high="high"))
+    legend = None if canvas.interactive else _legend()
+    band = lines.mark_area(interpolate="step-after").encode(
+        x=x,
+        y=alt.Y("low:Q", scale=scale.scale),
+        y2="high:Q",
+        color=colour(styles, present, legend),
+        opacity=stress(canvas, 0.13),
+    )
+    line = lines.mark_line(interpolate="step-after", strokeWidth=2).encode(
+        x=x,
+        y=y,
+        color=colour(styles, present, legend),
+        strokeDash=dash(styles, present, legend),
+        opacity=stress(canvas, 1.0),
+    )
+    layers = [*floor_region(facts, scale, vertical=True), band, line]
+    if canvas.interactive:
+        tips = [
+            alt.Tooltip("strategy:N"),
+            alt.Tooltip("x:Q", title=label, format=",.4~g"),
+            alt.Tooltip("mean:Q", title="mean table regret", format=".3~g"),
+            alt.Tooltip("low:Q", title="95 % band from", format=".3~g"),
+            alt.Tooltip("high:Q", title="to", format=".3~g"),
+            alt.Tooltip("observed:Q", title=f"mean observed {facts.metric}", format=".5~g"),
+            alt.Tooltip("seeds:Q", title="runs"),
+        ]
+        layers.append(_hover(frame, x, y, colour(styles, present), tips))
+    return finish(layers, canvas, facts.label)
+
+
+def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> alt.LayerChart:
+    """Share of (run, target) pairs whose target has been reached, along evaluations.
+
+    Args:
+        frame: `ecdf` of one task.
+        facts: of that task.
+        styles: of all strategies of the report.
+        canvas: where to draw.
+    """
+    present = _present(frame, styles)
+    legend = None if canvas.interactive else _legend()
+    x = alt.X("x:Q", title="evaluations", scale=_along(frame["x"], logarithmic=True), axis=_x_axis())
+    y = alt.Y(
+        "reached:Q",
+        title="share of targets reached",
+        scale=alt.Scale(domain=[0, 1]),
+        axis=alt.Axis(format=".0%", tickCount=5),
+    )
+    line = (
+        chart(rows(frame, strategy="strategy", x="x", reached="reached"))
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(
+            x=x,
+            y=y,
+            color=colour(styles, present, legend),
+            strokeDash=dash(styles, present, legend),
+            opacity=stress(canvas, 1.0),
+        )
+    )
+    layers = [line]
+    if canvas.interactive:
+        tips = [
+            alt.Tooltip("strategy:N"),
+            alt.Tooltip("x:Q", title="evaluations", format=",.4~g"),
+            alt.Tooltip("reached:Q", title="targets reached", format=".1%"),
+        ]
+        layers.append(_hover(frame, x, y, colour(styles, present), tips))
+    return finish(layers, canvas, facts.label)
+
+
+def _present(frame: pd.DataFrame, styles: Styles) -> list[str]:
+    """Strategies of a chart in the order of the legend."""
+    here = set(frame["strategy"])
+    return [label for label in styles if label in here]
+
+
+def _along(x: pd.Series[Any], logarithmic: bool) -> alt.Scale:
+    first, last = float(x.min()), float(x.max())
+    if (logarithmic or last > LONG) and 0 < first < last:
+        return alt.Scale(type="log", domain=[first, last], nice=False)
+    return alt.Scale(domain=[min(first, 1.0), max(last, first + 1)], nice=False)
+
+
+def _x_axis() -> alt.Axis:
+    return alt.Axis(format="~s", tickCount=6, grid=False)
+
+
+def _legend() -> alt.Legend:
+    return alt.Legend(orient="top", columns=_LEGEND_COLUMNS, labelLimit=230, symbolType="stroke", symbolSize=300)
+
+
+def _hover(frame: pd.DataFrame, x: alt.X, y: alt.Y, color: alt.Color, tips: list[alt.Tooltip]) -> alt.Chart:
+    """Invisible points along each line, the nearest of which shows itself and its numbers."""
+    kept = frame.groupby("strategy", sort=False)["x"].transform(_thinned).astype(bool)
+    fields = [name for name in ("mean", "low", "high", "observed", "seeds", "reached") if name in frame]
+    points = chart(rows(frame[kept], strategy="strategy", x="x", **{name: name for name in fields}))
+    nearest = alt.selection_point(
+        name="nearest", nearest=True, on="pointerover", clear="pointerout", fields=["x", "strategy"], empty=False
+    )
+    return (
+        points.mark_point(filled=True, size=60)
+        .encode(x=x, y=y, color=color, opacity=alt.condition(nearest, alt.value(1), alt.value(0)), tooltip=tips)
+        .add_params(nearest)
+    )
+
+
+def _thinned(x: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    keep = np.zeros(len(x), dtype=bool)
+    keep[np.unique(np.linspace(0, len(x) - 1, min(len(x), HOVER_POINTS)).round().astype(int))] = True
+    return keep
+
+

@@ -1,0 +1,131 @@
+"""What all charts share: rows of JSON, the colours of strategies, the region of the noise floor."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import altair as alt
+
+from nasbench.report.axes import RegretScale
+from nasbench.report.numbers import difference_unit, number
+from nasbench.report.theme import FLOOR, SOFT_INK, Styles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nasbench.report.data import TaskFacts
+
+FOCUS = "focus"
+"""Parameter of every interactive chart: labels of the strategies to stress; none stresses all."""
+
+_DIGITS = 5
+
+
+class Canvas(NamedTuple):
+    """Where a chart is drawn.
+
+    Attributes:
+        width: in pixels, or `container` to fill the page's column.
+        height: in pixels.
+        interactive: for the page (tooltips, focus; titles are the page's), or for paper.
+    """
+
+    width: int | str
+    height: int
+    interactive: bool
+
+
+def rows(frame: pd.DataFrame, **columns: str) -> list[dict[str, Any]]:
+    """Rows for a Vega-Lite spec: `name=column`, numbers to five digits, missing ones null.
+
+    Args:
+        frame: the data.
+        columns: name in the spec -> column of the frame.
+    """
+    names = list(columns)
+    cells = zip(*(frame[column].tolist() for column in columns.values()), strict=True)
+    return [dict(zip(names, map(_plain, row), strict=True)) for row in cells]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+    return value
+
+
+def chart(values: list[dict[str, Any]]) -> alt.Chart:
+    """A chart over rows that stand in the spec itself."""
+    return alt.Chart(alt.Data(values=values))
+
+
+def colour(styles: Styles, present: list[str], legend: alt.Legend | None = None) -> alt.Color:
+    """Colour by strategy."""
+    return alt.Color(
+        "strategy:N",
+        title=None,
+        legend=legend,
+        scale=alt.Scale(domain=present, range=[styles[s].colour for s in present]),
+    )
+
+
+def dash(styles: Styles, present: list[str], legend: alt.Legend | None = None) -> alt.StrokeDash:
+    """Dash pattern by strategy."""
+    return alt.StrokeDash(
+        "strategy:N",
+        title=None,
+        legend=legend,
+        scale=alt.Scale(domain=present, range=[list(styles[s].dash) for s in present]),
+    )
+
+
+def stress(canvas: Canvas, shown: float) -> Any:
+    """Opacity that dims all strategies but those in focus."""
+    if not canvas.interactive:
+        return alt.value(shown)
+    focused = f"length({FOCUS}) == 0 || indexof({FOCUS}, datum.strategy) >= 0"
+    return alt.condition(focused, alt.value(shown), alt.value(shown * 0.12))
+
+
+def finish(layers: list[alt.Chart], canvas: Canvas, title: str, subtitle: str = "") -> alt.LayerChart:
+    """Layers as one chart of the canvas' size; titled on paper, with the focus parameter on the page."""
+    layered = alt.layer(*layers).properties(width=canvas.width, height=canvas.height)  # type: ignore[arg-type]
+    if canvas.interactive:
+        layered.params = [alt.TopLevelParameter(name=FOCUS, value=[])]
+        return layered
+    text = {"subtitle": [subtitle]} if subtitle else {}
+    return layered.properties(title=alt.TitleParams(text=[title], limit=int(canvas.width) + 40, **text))  # type: ignore[arg-type]
+
+
+def regret_title(facts: TaskFacts, what: str = "table regret") -> str:
+    """`table regret (percentage points)`."""
+    unit = difference_unit(facts.unit)
+    return f"{what} ({unit})" if unit else what
+
+
+def floor_region(facts: TaskFacts, scale: RegretScale, vertical: bool) -> list[alt.Chart]:
+    """The region of practical equivalence, where it is on the scale.
+
+    Args:
+        facts: of the task.
+        scale: of the regrets.
+        vertical: whether regrets run upwards (else to the right).
+    """
+    floor = facts.noise_floor
+    if floor is None or not scale.low < floor < scale.high:
+        return []
+    data = [{"from": scale.low, "to": floor}]
+    shape = chart(data).mark_rect(color=FLOOR, opacity=0.10)
+    edge = chart(data).mark_rule(color=FLOOR, opacity=0.55, strokeWidth=1)
+    if not vertical:
+        position = alt.X("from:Q", scale=scale.scale)
+        return [shape.encode(x=position, x2="to:Q"), edge.encode(x=alt.X("to:Q", scale=scale.scale))]
+    label = chart(data).mark_text(
+        text=f"noise floor {number(floor)}", align="left", baseline="bottom", dx=4, dy=-3, fontSize=10, color=SOFT_INK
+    )
+    position, top = alt.Y("from:Q", scale=scale.scale), alt.Y("to:Q", scale=scale.scale)
+    return [
+        shape.encode(y=position, y2="to:Q"),
+        edge.encode(y=top),
+        label.encode(y=top, x=alt.value(0)),
+    ]
