@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.benchmark import repeat_mean
-from nasbench.errors import StrategyError
+from nasbench.errors import GenotypeError, StrategyError
 from nasbench.problem import Observation, Trial
 from nasbench.space import Genotype
 from nasbench.streams import noise_key, uniform_index
@@ -28,8 +28,9 @@ newly trained epochs, 0 where it declares none; whether it counts against `evalu
 
 
 class Level(NamedTuple):
-    """Columns of one fidelity: `(A, R)` values an objective, `(A, R)` seconds or None, its epochs."""
+    """One fidelity: its protocol, `(A, R)` values an objective, `(A, R)` seconds or None, its epochs."""
 
+    protocol: str
     values: tuple[Floats, ...]
     seconds: Floats | None
     epochs: float
@@ -47,7 +48,7 @@ class Evaluator:
         bench = task.bench
         self._task, self._bench_row = task, bench.row_finder()
         self._key = noise_key(task.id, seed)
-        self._counts, self._positions = bench.repeat_positions_of(task.protocol)
+        self._full = task.recipe_epochs
         self._trainers: dict[int | None, Callable[[int], Outcome]] = {}
         self._paid: dict[int, tuple[float, float]] = {}
         self._classes = bench.classes if task.charge == "unique-class" else None
@@ -64,8 +65,14 @@ class Evaluator:
             StrategyError: it asked for an epoch that the task does not offer.
         """
         genotype, epoch = trial.genotype, trial.epoch
-        if epoch is None and genotype in self._known:
-            return self._known[genotype]
+        if epoch is None:
+            try:
+                if genotype in self._known:
+                    return self._known[genotype]
+            except TypeError:
+                raise GenotypeError(f"a genotype is a tuple of integers, got {genotype!r}") from None
+        elif epoch == self._full:
+            epoch = None  # the same training, however it is asked for
         row = self._row(genotype)
         train = self._trainers.get(epoch) or self._trainer(epoch)
         if self._repeatable:
@@ -86,12 +93,11 @@ class Evaluator:
     def _trainer(self, epoch: int | None) -> Callable[[int], Outcome]:
         """A function row -> outcome for one fidelity, with all policies decided beforehand."""
         task = self._task
-        full = task.recipe_epochs
-        if epoch is not None and epoch not in task.fidelities and epoch != full:
-            offered = ", ".join(map(str, task.fidelities)) or f"only the full training ({full} epochs)"
-            raise StrategyError(f"a trial asked for epoch {epoch}; the task offers {offered}")
-        level = self._columns(epoch, full)
-        shown = self._shown()
+        if epoch is not None and epoch not in task.fidelities:
+            offered = ", ".join(map(str, task.fidelities)) or f"only the full training ({self._full} epochs)"
+            raise StrategyError(f"a trial asked for epoch {epoch!r}; the task offers {offered}")
+        level = self._columns(epoch)
+        shown = self._shown(level)
         values, seconds, epochs = _answers(level.values), level.seconds, level.epochs
         known_epochs = epochs if epochs == epochs else 0.0
         price = None if seconds is None else _answers((seconds,))
@@ -114,12 +120,13 @@ class Evaluator:
         self._trainers[epoch] = train
         return train
 
-    def _shown(self) -> Callable[[int], int]:
+    def _shown(self, level: Level) -> Callable[[int], int]:
         """Which training run a row shows."""
         if self._task.repeat != "random":
             fixed = self._task.repeat if isinstance(self._task.repeat, int) else 0
             return lambda row: fixed
-        key, counts, positions, width = self._key, self._counts.item, self._positions.item, self._positions.shape[1]
+        exist, numbers = self._task.runs_of(level.protocol)
+        key, counts, positions, width = self._key, exist.item, numbers.item, numbers.shape[1]
 
         def shown(row: int) -> int:
             return positions(row * width + uniform_index(key, row, counts(row)))
@@ -141,17 +148,17 @@ class Evaluator:
             return outcome
         return row, first[1], first[2]._replace(cost=0.0), 0.0, False
 
-    def _columns(self, epoch: int | None, full: int | None) -> Level:
-        task, bench = self._task, self._task.bench
+    def _columns(self, epoch: int | None) -> Level:
+        task, bench, full = self._task, self._task.bench, self._full
         protocol = bench.protocol(task.protocol).name
         names = [o.name for o in task.objectives]
         if task.fidelity == "protocols" and epoch is not None:
-            protocol = next(name for name, p in bench.protocols.items() if p.epochs == epoch)
+            protocol = next(name for length, name in task.ladder if length == epoch)
             full = epoch
         seconds = bench.column("train_seconds", protocol) if task.has_times else None
         if task.fidelity == "curve" and epoch is not None and epoch != full:
             values = tuple(self._at_epoch(name, epoch) for name in names)
-            seconds = None if seconds is None else seconds * (epoch / (full or task.fidelities[-1]))
+            seconds = None if seconds is None or full is None else seconds * (epoch / full)
             length = float(epoch)
         else:
             values = tuple(bench.column(name, protocol) for name in names)
@@ -159,13 +166,25 @@ class Evaluator:
         if task.repeat == "mean":
             values = tuple(repeat_mean(v)[:, None] for v in values)
             seconds = None if seconds is None else repeat_mean(seconds)[:, None]
-        return Level(values, seconds, length)
+        else:
+            runs = task.repeat + 1 if isinstance(task.repeat, int) else task.runs_of(protocol)[1].shape[1]
+            values = tuple(_widened(v, runs) for v in values)
+            seconds = None if seconds is None else _widened(seconds, runs)
+        return Level(protocol, values, seconds, length)
 
     def _at_epoch(self, name: str, epoch: int) -> Floats:
         bench, protocol = self._task.bench, self._task.protocol
         epochs = bench.protocol(protocol).curve[name].epochs
         values: Floats = bench.curves(name, protocol)[:, :, epochs.index(epoch)].astype(np.float64)
         return values
+
+
+def _widened(column: Floats, runs: int) -> Floats:
+    """A column of several training runs with NaN for those that it lacks of `runs`."""
+    lacking = runs - column.shape[1]
+    if column.shape[1] == 1 or lacking <= 0:
+        return column
+    return np.pad(column, ((0, 0), (0, lacking)), constant_values=np.nan)
 
 
 def _answers(columns: tuple[Floats, ...]) -> Callable[[int, int], tuple[float, ...]]:
@@ -176,6 +195,4 @@ def _answers(columns: tuple[Floats, ...]) -> Callable[[int, int], tuple[float, .
             return lambda row, number: (item(row),)
         return lambda row, number: (item(row * width + number),)
     items = [(c.item, c.shape[1], c.shape[1] > 1) for c in columns]
-    return lambda row, number: tuple(
-        [item(row * width + number if several else row) for item, width, several in items]
-    )
+    return lambda row, number: tuple([item(row * width + number if several else row) for item, width, several in items])

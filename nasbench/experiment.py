@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
-from nasbench.errors import TaskError
+from nasbench.errors import MissingExtraError, TaskError
 from nasbench.records import Records
 from nasbench.run import Entry, Run
-from nasbench.runner import entry_of, run_key, search
+from nasbench.runner import check_seed, entry_of, run_key, search
 from nasbench.strategies.base import Strategy
 from nasbench.task import Task
 
 log = logging.getLogger(__name__)
+
+BACKENDS: dict[str, str | None] = {"loky": None, "dask": "distributed", "ray": "ray"}
+"""joblib's backends that keep one BLAS thread a process, and the package that each needs."""
 
 Progress = Callable[[int, int], None]
 """Called with (runs finished, runs in all)."""
@@ -38,15 +42,13 @@ class Planned:
         return search(self.task, self.strategy, self.seed, entry=self.entry, raise_errors=False)
 
 
-def plan(
-    tasks: Sequence[Task], strategies: Sequence[tuple[Strategy, Entry]], seeds: Iterable[int]
-) -> list[Planned]:
+def plan(tasks: Sequence[Task], strategies: Sequence[tuple[Strategy, Entry]], seeds: Iterable[int]) -> list[Planned]:
     """Every (task, strategy, seed), seed by seed, so that an interrupted plan stays balanced.
 
     Raises:
-        TaskError: nothing to run, or two entries that are the same.
+        TaskError: nothing to run, a seed that is none, or two entries that are the same.
     """
-    numbers = list(seeds)
+    numbers = [check_seed(seed) for seed in seeds]
     if not tasks or not strategies or not numbers:
         raise TaskError("a comparison needs at least one task, one strategy and one seed")
     planned = [
@@ -57,8 +59,8 @@ def plan(
     ]
     if len({p.key for p in planned}) < len(planned):
         raise TaskError(
-            "a task or a strategy is entered twice; runs would be identical. Remove one, or give identical "
-            "strategies different salts"
+            "a task, a strategy or a seed is entered twice; runs would be identical. Remove one, or give "
+            "identical strategies different salts"
         )
     return planned
 
@@ -103,9 +105,14 @@ def execute(
         planned: from `plan`.
         records: the run store.
         jobs: processes; 1 stays in this one.
-        backend: joblib's backend where jobs > 1.
+        backend: joblib's backend where jobs > 1: `loky`, `dask` or `ray`.
         progress: told after each run.
+
+    Raises:
+        TaskError: no such backend.
+        MissingExtraError: its package is not installed.
     """
+    _check_backend(backend)
     kept = records.finished()
     todo = [p for p in planned if p.key not in kept]
     done = len(planned) - len(todo)
@@ -118,7 +125,19 @@ def execute(
             log.warning("%s failed on %s, seed %d", run.entry.label, run.task.name, run.seed)
         if progress:
             progress(done, len(planned))
-    return records.runs([p.key for p in planned])
+    entered = {p.key: p for p in planned}
+    return [
+        replace(run, task=entered[run.key].task, entry=entered[run.key].entry)  # the label of this comparison
+        for run in records.runs(entered)
+    ]
+
+
+def _check_backend(backend: str) -> None:
+    if backend not in BACKENDS:
+        raise TaskError(f"backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
+    package = BACKENDS[backend]
+    if package is not None and find_spec(package) is None:
+        raise MissingExtraError(f"the backend {backend!r}", backend)
 
 
 def _results(todo: Sequence[Planned], jobs: int, backend: str) -> Iterator[Run]:

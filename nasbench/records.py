@@ -20,10 +20,10 @@ from nasbench.task import Task
 
 SCHEMA_VERSION = 1
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS tasks (id TEXT PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS runs (
+_SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE tasks (id TEXT PRIMARY KEY, name TEXT NOT NULL, identity TEXT NOT NULL)",
+    """CREATE TABLE runs (
     key TEXT PRIMARY KEY,
     task_id TEXT NOT NULL REFERENCES tasks (id),
     label TEXT NOT NULL, strategy TEXT NOT NULL, params TEXT NOT NULL, version INTEGER NOT NULL,
@@ -31,8 +31,8 @@ CREATE TABLE IF NOT EXISTS runs (
     stop TEXT NOT NULL, error TEXT NOT NULL, ledger TEXT NOT NULL,
     fit_seconds REAL NOT NULL, suggest_seconds REAL NOT NULL,
     trace_hash TEXT NOT NULL, trace BLOB NOT NULL
-);
-"""
+)""",
+)
 
 _INSERT = """
 INSERT OR IGNORE INTO runs (key, task_id, label, strategy, params, version, salt, seed, stop, error, ledger,
@@ -67,20 +67,36 @@ class Records:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._db = sqlite3.connect(self.path, timeout=30.0)
                 self._prepare()
-            self._check_version()
+            self._check()
 
     def _prepare(self) -> None:
-        mode = self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        if mode.lower() != "wal":
+        """Make the tables of a new file; a file that holds something else is left as it is."""
+        self._db.execute("BEGIN IMMEDIATE")
+        with self._db:
+            if not self._tables():
+                for statement in _SCHEMA:
+                    self._db.execute(statement)
+                self._db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
+        self._check()
+        if not self._write_ahead():
             self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        with self._db:
-            self._db.executescript(_SCHEMA)
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
 
-    def _check_version(self) -> None:
+    def _write_ahead(self) -> bool:
+        """Whether the file system can share memory, which a network disk refuses in either way."""
+        try:
+            return bool(self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0].lower() == "wal")
+        except sqlite3.OperationalError:
+            return False
+
+    def _tables(self) -> set[str]:
+        return {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    def _check(self) -> None:
+        if not {"meta", "tasks", "runs"} <= self._tables():
+            raise RecordsError(f"{self.path} is a database, but no run store of nasbench; choose another --out")
         found = self._db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        if found is None or int(found[0]) != SCHEMA_VERSION:
+        if found is None or str(found[0]) != str(SCHEMA_VERSION):
             raise RecordsError(f"{self.path} was written by another version of nasbench; choose another --out")
 
     @contextmanager
@@ -130,25 +146,30 @@ class Records:
             "r.key, t.identity, r.label, r.strategy, r.params, r.version, r.salt, r.seed, r.stop, r.error, r.ledger,"
             " r.fit_seconds, r.suggest_seconds, r.trace_hash, r.trace"
         )
-        query = f"SELECT {columns} FROM runs r JOIN tasks t ON t.id = r.task_id ORDER BY r.rowid"  # noqa: S608
+        query = f"SELECT {columns} FROM runs r JOIN tasks t ON t.id = r.task_id"  # noqa: S608  literals only
         tasks: dict[str, Task] = {}
         with self._explained("read"):
-            found = {row[0]: self._run(row, tasks) for row in self._db.execute(query)}
-        if keys is not None:
-            return [found[key] for key in keys if key in found]
-        return sorted(found.values(), key=lambda run: (run.task.name, run.entry.label, run.entry.salt, run.seed))
+            if keys is not None:
+                rows = (self._db.execute(f"{query} WHERE r.key = ?", (key,)).fetchone() for key in keys)
+                return [self._run(row, tasks) for row in rows if row is not None]
+            found = [self._run(row, tasks) for row in self._db.execute(query)]
+        return sorted(found, key=lambda run: (run.task.name, run.entry.label, run.entry.salt, run.seed))
 
     def _run(self, row: tuple[Any, ...], tasks: dict[str, Task]) -> Run:
         key, identity, label, name, params, version, salt, seed, stop, error, ledger, fit, suggest, digest, blob = row
         if identity not in tasks:
             tasks[identity] = Task.from_identity(json.loads(identity))
+        try:
+            spent = Ledger(**json.loads(ledger))
+        except (ValueError, TypeError) as error:
+            raise RecordsError(f"{self.path} holds a damaged run {key[:12]}: {error}; delete the file") from error
         run = Run(
             key=key,
             task=tasks[identity],
             entry=Entry(label, name, params, version, salt),
             seed=seed,
             trace=_unpack(blob, self.path),
-            ledger=Ledger(**json.loads(ledger)),
+            ledger=spent,
             stop=stop,
             error=error,
             fit_seconds=fit,

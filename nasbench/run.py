@@ -139,22 +139,27 @@ class Run:
 
     @property
     def front(self) -> list[Genotype]:
-        """The Pareto set of the observed values, each architecture once, in order of discovery."""
+        """The Pareto set of the observed values, each architecture once, in order of discovery.
+
+        As for the incumbent, values of different fidelities are never compared: the set is that of
+        the highest epoch at which the run has a value of every objective.
+        """
         from nasbench.incumbent import pareto_mask
 
         value = self.trace["value"].reshape(len(self.trace), -1)
+        known = ~np.isnan(value).any(axis=1)
+        epoch = np.nan_to_num(self.trace["epoch"])
+        trace = self.trace[known & (epoch == epoch[known].max(initial=0.0))]
         signs = np.array([objective.sign for objective in self.task.objectives])
-        keep = pareto_mask(value * signs)
-        return list(dict.fromkeys(tuple(g) for g in self.trace["genotype"][keep].tolist()))
+        keep = pareto_mask(trace["value"].reshape(len(trace), len(signs)) * signs)
+        return list(dict.fromkeys(tuple(g) for g in trace["genotype"][keep].tolist()))
 
     def to_frame(self) -> pd.DataFrame:
         """The trace as a data frame, one row a trial, with the architecture as text."""
         import pandas as pd
 
         space = self.task.space
-        columns: dict[str, Any] = {
-            "architecture": [space.format(tuple(g)) for g in self.trace["genotype"].tolist()]
-        }
+        columns: dict[str, Any] = {"architecture": [space.format(tuple(g)) for g in self.trace["genotype"].tolist()]}
         for name in ("row", "epoch", "cost", "start", "finish", "worker"):
             columns[name] = self.trace[name]
         value = self.trace["value"].reshape(len(self.trace), -1)

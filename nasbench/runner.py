@@ -25,7 +25,8 @@ from nasbench.streams import generator
 from nasbench.task import Task
 
 RAW_CAP = 10
-"""Uncharged repeats may add up to this many times the budget before a run counts as stalled."""
+"""Raw asks may be this many times the `evaluations` budget before a run counts as stalled. Without that
+budget, this many times the trials that moved the clock (and 100) may come in a row without moving it."""
 
 
 def entry_of(strategy: Strategy, label: str | None = None, salt: str = "") -> Entry:
@@ -65,9 +66,13 @@ def run_key(task: Task, entry: Entry, seed: int) -> str:
         for name in sorted(reads)
         if name in bench.metrics_of(protocol)
     }
+    if task.charge == "unique-class":
+        digests["classes"] = hashlib.sha256(bench.classes.tobytes()).hexdigest()
     identity = {
         "columns": digests,
-        "space": bench.full_space.sha256,
+        "recipes": [task.recipe_epochs, *task.fidelities],
+        "functional": [o.functional for o in task.objectives],
+        "space": bench.space.sha256,
         "task": task.identity(),
         "strategy": [entry.name, json.loads(entry.params), entry.version, entry.salt],
         "trace_version": TRACE_VERSION,
@@ -100,24 +105,34 @@ def search(
         StrategyError: the strategy broke the ask/tell contract.
         TaskError: the seed is no integer.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise TaskError(f"a seed is an integer from 0, got {seed!r}")
+    seed = check_seed(seed)
     if not isinstance(task, Task):
         raise TaskError(f"expected a Task, got {type(task).__name__}; make one with nasbench.Task")
     if isinstance(strategy, str):
         strategy = create(strategy)
     entry = entry or entry_of(strategy)
     _one_thread(strategy.uses_blas)
-    driver = _Driver(task, replace(strategy), int(seed))
+    driver = _Driver(task, replace(strategy), seed)
     error = ""
     try:
-        driver.start(generator("strategy", task.id, entry.name, entry.params, entry.version, entry.salt, int(seed)))
+        driver.start(generator("strategy", task.id, entry.name, entry.params, entry.version, entry.salt, seed))
         driver.drive()
-    except Exception:
+    except (Exception, SystemExit):
         if raise_errors:
             raise
         driver.stop, error = "failed", traceback.format_exc()
-    return driver.result(run_key(task, entry, int(seed)), entry, error)
+    return driver.result(run_key(task, entry, seed), entry, error)
+
+
+def check_seed(seed: object) -> int:
+    """A seed as a Python int.
+
+    Raises:
+        TaskError: it is no integer from 0.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise TaskError(f"a seed is an integer from 0, got {seed!r}")
+    return int(seed)
 
 
 _limited_modules = -1
@@ -173,7 +188,9 @@ class _Driver:
         seconds = math.inf if task.seconds is None else task.seconds
         epochs = math.inf if task.epochs is None else task.epochs
         idle = list(range(task.workers - 1, -1, -1))
-        clock, charged, raw, uncharged, trained, over = 0.0, 0, 0, 0, 0.0, False
+        clock, charged, raw, moved, still, trained, over = 0.0, 0, 0, 0, 0, 0.0, False
+        counted, by_seconds, by_epochs = task.evaluations is not None, seconds < math.inf, epochs < math.inf
+        cap = RAW_CAP * evaluations
         ask_seconds = tell_seconds = 0.0
         while True:
             while idle and not over:
@@ -198,15 +215,23 @@ class _Driver:
                     if trained > epochs:
                         over = True
                         break
-                    heappush(running, (clock + outcome[2].cost, raw, idle.pop(), trial, outcome, clock))
-                    raw += 1
+                    finish = clock + outcome[2].cost
                     if outcome[4]:
-                        charged, uncharged = charged + 1, 0
+                        charged += 1
                     else:
-                        uncharged += 1
-                        if self._stalled(raw, charged, uncharged):
-                            self.stop, over = "stalled", True
-                            break
+                        finish = _known_at(outcome, running, clock)
+                    heappush(running, (finish, raw, idle.pop(), trial, outcome, clock))
+                    raw += 1
+                    if counted:
+                        stalled = raw >= cap and charged < evaluations
+                    elif (by_seconds and outcome[2].cost > 0.0) or (by_epochs and outcome[3] > 0.0):
+                        moved, still, stalled = moved + 1, 0, False
+                    else:
+                        still += 1
+                        stalled = still >= RAW_CAP * (moved + 100)
+                    if stalled:
+                        self.stop, over = "stalled", True
+                        break
             if not running:
                 break
             event = heappop(running)
@@ -227,12 +252,6 @@ class _Driver:
         self.tell_seconds += tell_seconds
         if len(set(self.numbers)) < len(self.numbers):
             raise StrategyError("two trials have the same number; count them from 0")
-
-    def _stalled(self, raw: int, charged: int, uncharged: int) -> bool:
-        """Whether uncharged repeats pass the cap: 10 x the budget, else 10 x what was charged."""
-        if self.task.evaluations is not None:
-            return raw >= RAW_CAP * self.task.evaluations
-        return uncharged >= RAW_CAP * (charged + 100)
 
     def result(self, key: str, entry: Entry, error: str) -> Run:
         task, outcomes = self.task, self.outcomes
@@ -258,6 +277,12 @@ class _Driver:
             fit_seconds=self.tell_seconds,
             suggest_seconds=self.ask_seconds,
         )
+
+
+def _known_at(repeated: Outcome, running: list[Event], clock: float) -> float:
+    """When an uncharged repeat ends: at once, or with the first trial of it where that still runs."""
+    first = [event[0] for event in running if event[4][2].values is repeated[2].values]
+    return max([clock, *first])
 
 
 def _ledger(task: Task, trace: np.ndarray, outcomes: Iterable[Outcome]) -> Ledger:

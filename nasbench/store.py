@@ -12,7 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -133,60 +133,83 @@ def write_table(path: Path, data: TableData, created_by: str) -> str:
     Raises:
         TableError: the folder cannot be written or the disk is full; nothing is left behind.
     """
-    temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
-        digest = _write_file(temporary, data, created_by)
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(path.parent)
+        image, digest = _image(data, created_by)
+        write_whole(path, image)
         _write_stamp(path, digest)
     except (OSError, RuntimeError) as error:
         raise TableError(
             f"cannot write the table {path}: {error}; free some space, or set NASBENCH_HOME to a folder "
             "that can be written"
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
     return digest
 
 
-def _write_file(path: Path, data: TableData, created_by: str) -> str:
-    with h5py.File(path, "w", libver="v110", alignment_threshold=1, alignment_interval=ALIGNMENT) as file:
-        file.attrs.update(
-            {
-                "schema_version": SCHEMA_VERSION,
-                "name": data.name,
-                "title": data.title,
-                "created_by": created_by,
-                "sources": json.dumps([dict(s) for s in data.sources], sort_keys=True),
-                "licence": data.licence,
-                "citation": data.citation,
-                "space_sha256": data.space_sha256,
-            }
-        )
-        space = file.create_group("space")
-        space.attrs["kind"] = data.space_kind
-        space.attrs["definition"] = json.dumps(dict(data.space_definition), sort_keys=True)
-        space.attrs["complete"] = data.complete
-        arch = file.create_group("arch")
-        _create(arch, "genotype", _narrow(data.genotypes))
-        _create(arch, "source_id", data.source_ids)
-        _create(arch, "canonical", data.canonical.astype("<i4"))
-        if not data.complete:
-            key = genotype_hash(data.genotypes)
-            order = np.argsort(key, kind="stable")
-            _create(arch, "key", key[order].astype("<u8"))
-            _create(arch, "order", order.astype("<u8"))
-        root = file.create_group("data")
-        for name, dataset in data.datasets.items():
-            _write_dataset(root.create_group(name), dataset)
-        digest = content_sha256(file)
-        file.attrs["content_sha256"] = digest
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name, flush it to the disk and rename it into place.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def _image(data: TableData, created_by: str) -> tuple[bytes, str]:
+    """The bytes of the file and its content hash.
+
+    Made in memory: HDF5 that meets a full disk in the middle of a file can take the process down.
+    """
+    with h5py.File(
+        "table.h5", "w", driver="core", backing_store=False, libver="v110",
+        alignment_threshold=1, alignment_interval=ALIGNMENT,
+    ) as file:  # fmt: skip
+        digest = _fill(file, data, created_by)
+        file.flush()
+        return file.id.get_file_image(), digest
+
+
+def _fill(file: h5py.File, data: TableData, created_by: str) -> str:
+    file.attrs.update(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "name": data.name,
+            "title": data.title,
+            "created_by": created_by,
+            "sources": json.dumps([dict(s) for s in data.sources], sort_keys=True),
+            "licence": data.licence,
+            "citation": data.citation,
+            "space_sha256": data.space_sha256,
+        }
+    )
+    space = file.create_group("space")
+    space.attrs["kind"] = data.space_kind
+    space.attrs["definition"] = json.dumps(dict(data.space_definition), sort_keys=True)
+    space.attrs["complete"] = data.complete
+    arch = file.create_group("arch")
+    _create(arch, "genotype", _narrow(data.genotypes))
+    _create(arch, "source_id", data.source_ids)
+    _create(arch, "canonical", data.canonical.astype("<i4"))
+    if not data.complete:
+        key = genotype_hash(data.genotypes)
+        order = np.argsort(key, kind="stable")
+        _create(arch, "key", key[order].astype("<u8"))
+        _create(arch, "order", order.astype("<u8"))
+    root = file.create_group("data")
+    for name, dataset in data.datasets.items():
+        _write_dataset(root.create_group(name), dataset)
+    digest = content_sha256(file)
+    file.attrs["content_sha256"] = digest
     return digest
 
 
@@ -230,12 +253,14 @@ def _narrow(genotypes: Array) -> Array:
     return genotypes.astype("<u1" if largest < 256 else "<u2" if largest < 65536 else "<i4")
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the system can open a folder."""
+    with contextlib.suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 # -- digests ------------------------------------------------------------------------------------

@@ -158,12 +158,14 @@ class Task:
             raise TaskError(
                 f"{self.benchmark} has no training times, so a budget of seconds means nothing; use evaluations"
             )
-        if self.epochs is not None and self.recipe_epochs is None:
-            raise TaskError(f"{self.benchmark} does not say its epochs; use evaluations")
-        if self.fidelity and not self.fidelities:
+        if (self.epochs is not None or self.fidelity) and self.recipe_epochs is None:
+            raise TaskError(f"{self.benchmark} does not say its epochs; use evaluations, and leave out fidelity")
+        if self.fidelity == "curve" and not self.fidelities:
+            raise TaskError(f"{self.benchmark} has no learning curve of {self.objective}; leave out fidelity")
+        if self.fidelity == "protocols" and len(self.fidelities) < 2:
             raise TaskError(
-                f"{self.benchmark} has no {'learning curves' if self.fidelity == 'curve' else 'protocols'} of "
-                f"{self.objective}; leave out fidelity"
+                f"{self.benchmark} has no protocol shorter than {self.bench.protocol(self.protocol).name} that holds "
+                f"{self.objective}; choose a longer one as protocol, or leave out fidelity"
             )
 
     # -- what it stands for ---------------------------------------------------------------------
@@ -203,15 +205,24 @@ class Task:
 
     @property
     def fidelities(self) -> tuple[int, ...]:
-        """Epochs that a trial may ask for, rising."""
+        """Epochs that a trial may ask for, rising; the full training of the task's protocol is the last."""
         if self.fidelity == "curve":
             recipe = self.bench.protocol(self.protocol)
             shared = [set(recipe.curve[o.name].epochs) for o in self.objectives if o.name in recipe.curve]
             return tuple(sorted(set.intersection(*shared))) if len(shared) == len(self.objectives) else ()
         if self.fidelity == "protocols":
-            lengths = [p.epochs for p in self.bench.protocols.values()]
-            return tuple(sorted(e for e in lengths if e is not None)) if len(lengths) > 1 else ()
+            full = self.recipe_epochs or 0
+            return tuple(sorted({e for e, _ in self.ladder if e <= full}))
         return ()
+
+    @property
+    def ladder(self) -> list[tuple[int, str]]:
+        """(epochs, name) of each protocol that holds all that the task reads, the task's own first."""
+        reads = {o.name for o in self.objectives} | ({"train_seconds"} if self.has_times else set())
+        own = self.bench.protocol(self.protocol).name
+        names = [own, *(name for name in self.bench.protocols if name != own)]
+        recipes = [(self.bench.protocols[name].epochs, name) for name in names]
+        return [(e, name) for e, name in recipes if e is not None and reads <= self.bench.metrics_of(name).keys()]
 
     @property
     def idealised(self) -> bool:
@@ -310,6 +321,26 @@ class Task:
             workers=self.workers,
         )
 
+    def runs_of(self, protocol: str | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The training runs that a row may show under a protocol: those that every objective has.
+
+        Returns:
+            Their counts `(A,)` and, left-aligned, their numbers `(A, R)`. An objective of which only a
+            mean was published goes with any run.
+        """
+        name = self.bench.protocol(protocol).name
+        if name not in self._runs:
+            columns = [self.bench.column(o.name, name) for o in self.objectives]
+            several = [column for column in columns if column.shape[1] > 1] or columns[:1]
+            width = min(column.shape[1] for column in several)
+            exists = np.logical_and.reduce([~np.isnan(column[:, :width]) for column in several])
+            self._runs[name] = (exists.sum(axis=1), np.argsort(~exists, axis=1, kind="stable"))
+        return self._runs[name]
+
+    @cached_property
+    def _runs(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        return {}
+
     def repeat_shown(self, seed: int, rows: ArrayLike) -> NDArray[np.int64]:
         """Number of the training run that each row shows in the run of a seed; -1 for the mean.
 
@@ -320,7 +351,7 @@ class Task:
             return np.full(rows.shape, -1, dtype=np.int64)
         if isinstance(self.repeat, int):
             return np.full(rows.shape, self.repeat, dtype=np.int64)
-        counts, positions = self.bench.repeat_positions_of(self.protocol)
+        counts, positions = self.runs_of(self.protocol)
         pick = uniform_indices(noise_key(self.id, seed), rows, np.maximum(counts[rows], 1))
         shown: NDArray[np.int64] = positions[rows, pick]
         return shown

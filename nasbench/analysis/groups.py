@@ -100,10 +100,16 @@ def _labels(tasks: dict[str, Task]) -> dict[str, str]:
         parts = ((task.evaluations, "evaluations"), (task.seconds, "s"), (task.epochs, "epochs"))
         return ", ".join(f"{amount:g} {unit}" for amount, unit in parts if amount is not None)
 
+    def short_id(task: Task) -> str:
+        return task.id[:8]
+
     labels = {key: task.name for key, task in tasks.items()}
-    for name in (lambda t: f"{t.name} [{budget(t)}]", lambda t: f"{t.name} [{t.id[:8]}]"):
+    for more in (budget, short_id):
         taken = list(labels.values())
-        labels = {key: label if taken.count(label) == 1 else name(tasks[key]) for key, label in labels.items()}
+        labels = {
+            key: label if taken.count(label) == 1 else f"{tasks[key].name} [{more(tasks[key])}]"
+            for key, label in labels.items()
+        }
     return labels
 
 

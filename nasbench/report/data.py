@@ -93,10 +93,11 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
         raise ValueError("a report needs at least one run")
     from nasbench.analysis.curves import curves
     from nasbench.analysis.groups import group
+    from nasbench.analysis.pairwise import OVER_TASKS, comparisons
     from nasbench.analysis.ranking import ranking
     from nasbench.analysis.summary import finals, overall, summary
     from nasbench.analysis.targets import ecdf, expected_running_time
-    from nasbench.analysis.verdict import OVER_TASKS, comparisons, verdict
+    from nasbench.analysis.verdict import verdict
 
     tell = progress or (lambda _: None)
     groups = group(runs)
@@ -130,8 +131,7 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
 
 def facts_of(task: Task, label: str) -> TaskFacts:
     """The facts of a task."""
-    from nasbench.analysis.summary import noise_floor_of, noise_label
-    from nasbench.analysis.truth import truth_of
+    from nasbench.analysis.truth import noise_floor_of, noise_label, truth_of
 
     objective, truth = task.objectives[0], truth_of(task)
     limits = [

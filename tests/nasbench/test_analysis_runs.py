@@ -59,8 +59,8 @@ class Task:
         self.protocol = self.score_protocol = None
         self.searched_on_test = False
         self.name, self._shown = "toy/six", shown
-        vars(self).update(policies)
         self.id = repr((direction, shown, sorted(policies.items())))
+        vars(self).update(policies)
         self.noise_known = self.bench.column("val_accuracy").shape[1] > 1
         self.idealised = self.repeat == "mean" and self.noise_known
 

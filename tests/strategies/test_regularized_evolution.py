@@ -105,9 +105,8 @@ def test_evolves_from_those_told_while_the_start_is_still_running():
     strategy.tell(first[2], Observation((1.0,)))
     assert {distance(t.genotype, first[2].genotype) for t in strategy.ask(50)} == {1}
     strategy.tell(first[0], Observation((2.0,)))
-    parents = {first[i].genotype for i in (0, 2)}
-    near = [[g for g in parents if distance(t.genotype, g) == 1] for t in strategy.ask(50)]
-    assert {g for found in near for g in found} == parents
+    parents = [distance(t.genotype, first[0].genotype) == 1 for t in strategy.ask(12)]
+    assert sum(parents) > 4  # the better of two wins 3 of 4 tournaments, from the next one on
 
 
 def test_a_space_smaller_than_the_population_fills_it_with_mutants():

@@ -1,0 +1,169 @@
+"""Writes a report: one offline page, its charts as SVG and PNG, the summary, the provenance."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nasbench.report.numbers import count, ranges
+from nasbench.run import Run
+
+if TYPE_CHECKING:
+    from nasbench.report.data import ReportData
+    from nasbench.report.gallery import Figure
+
+TITLE = "Comparison of architecture search strategies"
+PNG_SCALE = 2
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written.
+
+    Attributes:
+        out: the folder.
+        page: `index.html` in it.
+        files: all files of the report, in order of writing.
+    """
+
+    out: Path
+    page: Path
+    files: tuple[Path, ...]
+
+
+def write_report(
+    runs: Sequence[Run],
+    out: Path,
+    provenance: Mapping[str, Any],
+    title: str = TITLE,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Analyse runs and write their report directly into a folder.
+
+    Same runs and provenance, same bytes. Each file appears whole or not at all; charts of an earlier
+    report that this one does not have are removed. Nothing is fetched, by this function or the page.
+
+    Args:
+        runs: exactly the runs to report; at least one.
+        out: the folder; made where it does not exist.
+        provenance: what it takes to do the same again, as JSON values; written as it is.
+        title: of the page.
+        progress: told what is being made.
+
+    Raises:
+        ValueError: there are no runs.
+        OSError: the folder cannot be written.
+    """
+    from nasbench.report.data import collect
+
+    return render(collect(runs, progress), Path(out), provenance, title, progress)
+
+
+def render(
+    data: ReportData,
+    out: Path,
+    provenance: Mapping[str, Any],
+    title: str = TITLE,
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Write the report of frames that are already computed; see `write_report`."""
+    from nasbench.report.gallery import NAMES, figures
+
+    tell = progress or (lambda _: None)
+    out.mkdir(parents=True, exist_ok=True)
+    written: list[Path] = []
+
+    def write(name: str, content: str | bytes) -> None:
+        written.append(_write(out / name, content.encode() if isinstance(content, str) else content))
+
+    drawn = list(figures(data))
+    for figure in drawn:
+        tell(f"chart: {figure.title.lower()}")
+        svg, png = images(figure)
+        write(f"{figure.name}.svg", svg)
+        write(f"{figure.name}.png", png)
+    write("summary.csv", data.summary.to_csv(index=False, lineterminator="\n"))
+    write("provenance.json", json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+    tell("page")
+    write("index.html", page(data, drawn, provenance, title))
+    for name in set(NAMES) - {figure.name for figure in drawn}:
+        for suffix in (".svg", ".png"):
+            (out / f"{name}{suffix}").unlink(missing_ok=True)
+    return Report(out, out / "index.html", tuple(written))
+
+
+def images(figure: Figure) -> tuple[str, bytes]:
+    """A figure as SVG, and as PNG at twice its size."""
+    import vl_convert
+
+    svg: str = vl_convert.vegalite_to_svg(figure.paper, allowed_base_urls=[])
+    svg = _stable_ids(svg)
+    return svg, vl_convert.svg_to_png(svg, scale=PNG_SCALE)
+
+
+def _stable_ids(svg: str) -> str:
+    """Clip paths are numbered over the life of the converter; here, from 0 in each file."""
+    found = dict.fromkeys(re.findall(r'id="((?:clip|gradient_)\d+)"', svg))
+    names = {old: f"part{i}" for i, old in enumerate(found)}
+    return re.sub(r"\b(?:clip|gradient_)\d+\b", lambda m: names.get(m.group(), m.group()), svg)
+
+
+def page(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, Any], title: str) -> str:
+    """The page as HTML: every name escaped, every script inline and admitted by its hash."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from nasbench.report import context
+    from nasbench.report.embed import json_for_script, script_hash, vega_bundle
+    from nasbench.report.theme import CONFIG
+
+    folder = resources.files("nasbench.report")
+    script = folder.joinpath("page.js.j2").read_text(encoding="utf-8")
+    bundle = vega_bundle()
+    environment = Environment(
+        loader=PackageLoader("nasbench.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    specs = [panel.spec for figure in drawn for panel in (*figure.panels, *figure.more)]
+    return environment.get_template("index.html.j2").render(
+        title=title,
+        about=_about(data),
+        css=Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
+        bundle=Markup(bundle),  # noqa: S704  checked by vega_bundle
+        script=Markup(script),  # noqa: S704  our own file
+        script_hashes=[script_hash(bundle), script_hash(script)],
+        specs=Markup(json_for_script({"config": CONFIG, "specs": specs})),  # noqa: S704  escaped
+        **context.build(data, drawn, provenance),
+    )
+
+
+def _about(data: ReportData) -> str:
+    budgets = list(dict.fromkeys(facts.budget for facts in data.tasks))
+    parts = [
+        count(len(data.strategies), "strategy", "strategies"),
+        count(len(data.tasks), "task"),
+        f"{count(len(data.seeds), 'seed')} ({ranges(data.seeds)})" if len(data.seeds) > 1 else f"seed {data.seeds[0]}",
+        budgets[0] if len(budgets) == 1 else "several budgets",
+    ]
+    return " · ".join(parts)
+
+
+def _write(path: Path, content: bytes) -> Path:
+    """Write a file that appears whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path
