@@ -10,11 +10,10 @@ that they read back bit for bit; a missing one is an empty cell (null in Parquet
 from __future__ import annotations
 
 import csv
+import io
 import json
-import os
-import tempfile
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
 from nasbench.spaces import from_definition
-from nasbench.store import Protocol, Table
+from nasbench.store import Protocol, Table, write_whole
 
 Values = NDArray[Any]
 ARCHITECTURE, SOURCE_ID = "architecture", "source_id"
@@ -55,14 +54,11 @@ def export_csv(bench: Exportable, path: Path | str, *, protocol: str | None = No
     """
     columns = export_columns(bench, protocol=protocol, long=long)
 
-    def write(target: Path) -> None:
-        cells = [_texts(values) for values in columns.values()]
-        with target.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(columns)
-            writer.writerows(zip(*cells, strict=True))
-
-    return _whole(Path(path), write)
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*map(_texts, columns.values()), strict=True))
+    return _write(Path(path), stream.getvalue().encode())
 
 
 def export_parquet(bench: Exportable, path: Path | str, *, protocol: str | None = None, long: bool = False) -> Path:
@@ -94,7 +90,9 @@ def export_parquet(bench: Exportable, path: Path | str, *, protocol: str | None 
     columns = export_columns(bench, protocol=protocol, long=long)
     arrays = {name: pyarrow.array(values, from_pandas=True) for name, values in columns.items()}
     frame = pyarrow.table(arrays).replace_schema_metadata({"nasbench": json.dumps(about, sort_keys=True)})
-    return _whole(Path(path), lambda target: parquet.write_table(frame, target))
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(frame, sink)
+    return _write(Path(path), sink.getvalue().to_pybytes())
 
 
 def export_columns(bench: Exportable, *, protocol: str | None = None, long: bool = False) -> dict[str, Values]:
@@ -195,19 +193,9 @@ def _texts(values: Values) -> list[str]:
     return [str(value) for value in values.tolist()]
 
 
-def _whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Write to a temporary name in the same folder, then rename."""
-    temporary: Path | None = None
+def _write(path: Path, content: bytes) -> Path:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        os.replace(temporary, path)
+        write_whole(path, content)
     except OSError as error:
         raise TableError(f"cannot write {path}: {error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
     return path

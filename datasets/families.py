@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import logging
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +18,7 @@ from nasbench.store import Table, TableData, write_table
 
 log = logging.getLogger(__name__)
 
-CONVERSION = 1
+CONVERSION = 2
 """Raised whenever an importer of an installed package changes what it writes: a new cache file."""
 
 
@@ -106,15 +108,16 @@ def _convert(family: str, path: Path) -> Path:
     if _writable(path.parent):
         write_table(path, data, created_by)
         return path
-    fallback = Path(tempfile.mkdtemp(prefix="nasbench-")) / path.name
+    folder = Path(tempfile.mkdtemp(prefix="nasbench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     log.warning(
         "%s cannot be written, so %s is converted anew by each process; set NASBENCH_HOME to a folder that "
         "can be written",
         path.parent,
         family,
     )
-    write_table(fallback, data, created_by)
-    return fallback
+    write_table(folder / path.name, data, created_by)
+    return folder / path.name
 
 
 def _writable(folder: Path) -> bool:

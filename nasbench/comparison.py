@@ -164,7 +164,7 @@ def from_records(path: str | Path, out: str | Path | None = None) -> Comparison:
         runs = records.runs()
     if not runs:
         raise RecordsError(f"{source} holds no runs yet")
-    return Comparison(runs, Path(out) if out else source.parent, f"nasbench report {path}")
+    return Comparison(experiment.relabelled(runs), Path(out) if out else source.parent, f"nasbench report {path}")
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:

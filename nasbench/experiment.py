@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -72,22 +73,66 @@ def entries(strategies: Sequence[Strategy], salts: Sequence[str] | None = None) 
         for strategy, salt in zip(strategies, salts or [""] * len(strategies), strict=True)
     ]
     names = [entry.name for entry in raw]
-    out = []
+    label: dict[Entry, str] = {}
     for strategy, entry in zip(strategies, raw, strict=True):
-        label = _label(strategy, entry) if names.count(entry.name) > 1 else entry.name.rpartition(":")[2]
-        out.append((strategy, entry._replace(label=f"{label} #{entry.salt}" if entry.salt else label)))
-    return out
+        text = _label(strategy, entry) if names.count(entry.name) > 1 else entry.name.rpartition(":")[2]
+        label[entry._replace(label="")] = f"{text} #{entry.salt}" if entry.salt else text
+    label = _told_apart(label)
+    return [
+        (strategy, entry._replace(label=label[entry._replace(label="")]))
+        for strategy, entry in zip(strategies, raw, strict=True)
+    ]
+
+
+def relabelled(runs: Sequence[Run]) -> list[Run]:
+    """Runs of several comparisons with one label a strategy, and another for each other strategy.
+
+    A label is unique in the comparison that gave it; kept runs of several may share or split one.
+    """
+    label: dict[Entry, str] = {}
+    for run in runs:
+        label.setdefault(run.entry._replace(label=""), run.entry.label)
+    label = _told_apart(label)
+    return [replace(run, entry=run.entry._replace(label=label[run.entry._replace(label="")])) for run in runs]
+
+
+def _told_apart(label: dict[Entry, str]) -> dict[Entry, str]:
+    """Labels of entries (whose own label is blank), with what differs added where several share one."""
+    groups: dict[str, list[Entry]] = {}
+    for entry, text in label.items():
+        groups.setdefault(text, []).append(entry)
+    return {
+        entry: text if len(groups[text]) == 1 else f"{text} {_difference(entry, groups[text])}"
+        for entry, text in label.items()
+    }
+
+
+def _difference(entry: Entry, group: Sequence[Entry]) -> str:
+    """What tells an entry from the others of a group: parameters, version, salt, else its module."""
+    params = [json.loads(other.params) for other in group]
+    own = json.loads(entry.params)
+    facts = {key: own[key] for key in own if any(other.get(key) != own[key] for other in params)}
+    if any(other.version != entry.version for other in group):
+        facts["version"] = entry.version
+    if any(other.salt != entry.salt for other in group):
+        facts["salt"] = entry.salt
+    if any(other.name != entry.name for other in group):
+        facts["of"] = entry.name
+    return f"({', '.join(f'{key}={value}' for key, value in facts.items())})"
 
 
 def _label(strategy: Strategy, entry: Entry) -> str:
-    default = type(strategy)()
-    differs = {
-        name: getattr(strategy, name)
-        for name, field in type(strategy).__dataclass_fields__.items()
-        if field.init and getattr(strategy, name) != getattr(default, name)
-    }
+    differs = {f.name: getattr(strategy, f.name) for f in fields(strategy) if f.init and _chosen(strategy, f)}
     name = entry.name.rpartition(":")[2]
     return f"{name}({', '.join(f'{k}={v}' for k, v in differs.items())})" if differs else name
+
+
+def _chosen(strategy: Strategy, parameter: Field[Any]) -> bool:
+    """Whether a hyper-parameter is not at its default."""
+    value = getattr(strategy, parameter.name)
+    if parameter.default_factory is not MISSING:
+        return bool(value != parameter.default_factory())
+    return bool(value != parameter.default)
 
 
 def execute(

@@ -136,7 +136,8 @@ class Problem:
         while True:
             if position == len(self._drawn):
                 self.initial(position + 64)
-                if position == len(self._drawn):
-                    return
-            yield self._drawn[position]
-            position += 1
+            block = self._drawn[position:]
+            if not block:
+                return
+            yield from block
+            position += len(block)

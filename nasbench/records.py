@@ -66,8 +66,13 @@ class Records:
             else:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._db = sqlite3.connect(self.path, timeout=30.0)
-                self._prepare()
-            self._check()
+            try:
+                if not readonly:
+                    self._prepare()
+                self._check()
+            except BaseException:
+                self._db.close()
+                raise
 
     def _prepare(self) -> None:
         """Make the tables of a new file; a file that holds something else is left as it is."""

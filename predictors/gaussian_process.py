@@ -1,4 +1,4 @@
-"""Gaussian-process regression that grows by one observation at a time. numpy and LAPACK only.
+"""Gaussian-process regression that grows by one observation at a time. numpy only.
 
 The kernel is Matern 5/2 on grouped columns: one length-scale a group. The signal variance is not a
 hyper-parameter but has its maximum-likelihood value in closed form, so kernel matrices here have a
@@ -106,8 +106,6 @@ def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior:
     Returns:
         The value and the gradient `(groups + 1,)`.
     """
-    from scipy.linalg import lapack
-
     n = len(y)
     inverse_squares, noise = np.exp(-2.0 * vector[:-1]), float(np.exp(vector[-1]))
     squares = sum((w * d for w, d in zip(inverse_squares, distances, strict=True)), np.zeros((n, n)))
@@ -115,9 +113,7 @@ def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior:
     decay = np.exp(-r)
     covariance = (1.0 + r + r * r / 3.0) * decay
     covariance.flat[:: n + 1] += noise
-    cholesky, _ = lapack.dpotrf(covariance, lower=1)
-    inverse, _ = lapack.dpotri(cholesky, lower=1)
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    cholesky, inverse = np.linalg.cholesky(covariance), np.linalg.inv(covariance)
     weights = inverse @ y
     signal = max(float(y @ weights) / n, 1e-12)
     value = 0.5 * n * np.log(signal) + float(np.log(cholesky.diagonal()).sum())
@@ -164,8 +160,8 @@ def fit(
 class Posterior:
     """The posterior at fixed candidates, given observations that arrive one by one.
 
-    Adding an observation costs one pass over `(n, candidates)` numbers: the Cholesky factor L of the
-    n observations gains a row, and so does L^-1 K(observations, candidates).
+    Adding an observation costs one pass over `(n, candidates)` numbers: with L the Cholesky factor of
+    the n observations' covariance, L^-1 and L^-1 K(observations, candidates) gain a row each.
 
     Args:
         candidates: `(m, d)` features.
@@ -184,34 +180,34 @@ class Posterior:
         self.groups, self.hyperparameters = groups, hyperparameters
         self._candidates = scale(candidates, groups, hyperparameters.lengthscales)
         self._observed = np.empty((capacity, candidates.shape[1]))
-        self._cholesky = np.zeros((capacity, capacity))
+        self._inverse = np.zeros((capacity, capacity))
         self._projected = np.empty((capacity, len(candidates)))
         self.explained = np.zeros(len(candidates))
         self.size = 0
 
     def extend(self, features: Floats) -> None:
         """Add `(k, d)` observed inputs in one block."""
-        from scipy.linalg import solve_triangular
-
         n, k = self.size, len(features)
         self._reserve(n + k)
         new = scale(features, self.groups, self.hyperparameters.lengthscales)
         self._observed[n : n + k] = new
         own = matern52(squared_distances(new, new))
         own.flat[:: k + 1] += self.hyperparameters.noise
+        crossed = self._factor @ matern52(squared_distances(self._observed[:n], new))
         rows = matern52(squared_distances(new, self._candidates))
-        if n:
-            crossed = matern52(squared_distances(self._observed[:n], new))
-            crossed = solve_triangular(self._cholesky[:n, :n], crossed, lower=True, check_finite=False)
-            self._cholesky[n : n + k, :n] = crossed.T
-            own -= crossed.T @ crossed
-            rows -= crossed.T @ self._projected[:n]
-        corner = np.linalg.cholesky(own)
-        self._cholesky[n : n + k, n : n + k] = corner
-        rows = rows / corner[0, 0] if k == 1 else solve_triangular(corner, rows, lower=True, check_finite=False)
+        rows -= crossed.T @ self._projected[:n]
+        corner = np.linalg.inv(np.linalg.cholesky(own - crossed.T @ crossed))
+        rows = corner @ rows
+        self._inverse[n : n + k, :n] = -corner @ (crossed.T @ self._factor)
+        self._inverse[n : n + k, n : n + k] = corner
         self._projected[n : n + k] = rows
         self.explained += np.einsum("ij,ij->j", rows, rows)
         self.size = n + k
+
+    @property
+    def _factor(self) -> Floats:
+        """L^-1, `(n, n)`."""
+        return self._inverse[: self.size, : self.size]
 
     def _reserve(self, size: int) -> None:
         capacity = len(self._observed)
@@ -219,17 +215,14 @@ class Posterior:
             return
         grown, n = max(size, 2 * capacity), self.size
         observed = np.empty((grown, self._observed.shape[1]))
-        cholesky, projected = np.zeros((grown, grown)), np.empty((grown, self._projected.shape[1]))
-        observed[:n], cholesky[:n, :n] = self._observed[:n], self._cholesky[:n, :n]
+        inverse, projected = np.zeros((grown, grown)), np.empty((grown, self._projected.shape[1]))
+        observed[:n], inverse[:n, :n] = self._observed[:n], self._factor
         projected[:n] = self._projected[:n]
-        self._observed, self._cholesky, self._projected = observed, cholesky, projected
+        self._observed, self._inverse, self._projected = observed, inverse, projected
 
     def whiten(self, y: Floats) -> Floats:
         """L^-1 y, `(n,)`: what `mean` and `signal` are made from."""
-        from scipy.linalg import solve_triangular
-
-        factor = self._cholesky[: self.size, : self.size]
-        return np.asarray(solve_triangular(factor, y, lower=True, check_finite=False))
+        return np.asarray(self._factor @ y)
 
     @staticmethod
     def signal(white: Floats) -> float:
@@ -246,11 +239,7 @@ class Posterior:
 
     def mean_at_observed(self, white: Floats, y: Floats) -> Floats:
         """Posterior mean at the observed inputs, `(n,)`: y - noise * K^-1 y."""
-        from scipy.linalg import solve_triangular
-
-        factor = self._cholesky[: self.size, : self.size]
-        weights = solve_triangular(factor, white, lower=True, trans="T", check_finite=False)
-        return np.asarray(y - self.hyperparameters.noise * weights)
+        return np.asarray(y - self.hyperparameters.noise * (white @ self._factor))
 
     def believe(self, y: Floats, unknown: NDArray[np.bool_]) -> Floats:
         """y with its unknown entries replaced by their posterior mean given the known ones.
@@ -264,10 +253,7 @@ class Posterior:
         """
         if not unknown.any():
             return y
-        from scipy.linalg import cho_solve
-
-        factor = self._cholesky[: self.size, : self.size]
-        columns = cho_solve((factor, True), np.eye(self.size)[:, unknown], check_finite=False)
+        columns = self._factor.T @ self._factor[:, unknown]
         filled = y.copy()
         # Conditional mean from the precision matrix Q: -Q_uu^-1 Q_uk y_k.
         filled[unknown] = -np.linalg.solve(columns[unknown], columns[~unknown].T @ y[~unknown])

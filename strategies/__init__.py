@@ -10,6 +10,7 @@ from nasbench.errors import StrategyError
 from nasbench.registry import Registry
 
 if TYPE_CHECKING:
+    from nasbench.space import SearchSpace
     from nasbench.strategies.base import Strategy
 
 REGISTRY = Registry(
@@ -47,11 +48,17 @@ def create(name: str, **params: Any) -> Strategy:
     return strategy
 
 
-def check_strategy(strategy: Strategy) -> None:
-    """Assert that a strategy keeps the ask/tell contract; see `nasbench.strategies.conformance`."""
+def check_strategy(
+    strategy: Strategy, space: SearchSpace | None = None, *, fidelities: Sequence[int] = ()
+) -> None:
+    """Assert that a strategy keeps the ask/tell contract; see `nasbench.strategies.conformance`.
+
+    Raises:
+        ConformanceError: it breaks one of `nasbench.strategies.conformance.RULES`.
+    """
     from nasbench.strategies.conformance import check_strategy as check
 
-    check(strategy)
+    check(strategy, space, fidelities=fidelities)
 
 
 __all__ = ["REGISTRY", "check_strategy", "create", "list"]

@@ -114,31 +114,44 @@ def sign_flip(tasks: Sequence[Floats]) -> SignFlip:
         return SignFlip(0.0, 1.0)
     scaled = [d / (np.sqrt(np.mean(d**2)) or 1.0) / (len(d) * len(blocks)) for d in blocks]
     weights = np.concatenate(scaled)
-    statistic = float(weights.sum())
-    extreme = abs(statistic) - 1e-12
-    moving = weights[weights != 0]
+    return SignFlip(float(weights.sum()), _flip_tail(weights.tobytes()))
+
+
+@lru_cache(maxsize=4096)
+def _flip_tail(data: bytes) -> float:
+    """P(|sum of +- weights| >= |sum of weights|) under fair signs; cached, as reports ask often."""
+    weights = np.frombuffer(data)
+    total = float(weights.sum())
+    extreme = abs(total) - 1e-12
+
+    def count(heads: Floats) -> int:
+        return int((np.abs(2.0 * (heads @ weights) - total) >= extreme).sum())
+
+    moving = np.flatnonzero(weights)
     if 2 ** min(len(moving), 64) <= FLIPS:
-        flips = ((np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving))) & 1) * 2.0 - 1.0
-        return SignFlip(statistic, float(np.mean(np.abs(flips @ moving) >= extreme)))
-    as_extreme = int((np.abs(_flips(len(weights)) @ weights) >= extreme).sum())
+        heads = np.zeros((2 ** len(moving), len(weights)))
+        heads[:, moving] = (np.arange(len(heads))[:, None] >> np.arange(len(moving))) & 1
+        # A zero weighs nothing on either side of its coin.
+        return count(heads) / len(heads)
+    as_extreme = count(_fixed_heads(len(weights)))
     if as_extreme >= RESOLVED:
-        return SignFlip(statistic, (1 + as_extreme) / (1 + FLIPS))
+        return (1 + as_extreme) / (1 + FLIPS)
     rng = generator("sign flip, more", len(weights))
-    as_extreme = sum(
-        int((np.abs(_draw_flips(rng, FLIPS, len(weights)) @ weights) >= extreme).sum())
-        for _ in range(MORE_FLIPS // FLIPS)
-    )
-    return SignFlip(statistic, (1 + as_extreme) / (1 + MORE_FLIPS))
+    as_extreme = sum(count(_heads(rng, FLIPS, len(weights))) for _ in range(MORE_FLIPS // FLIPS))
+    return (1 + as_extreme) / (1 + MORE_FLIPS)
 
 
 @lru_cache(maxsize=2)
-def _flips(blocks: int) -> Floats:
-    return _draw_flips(generator("sign flip", blocks), FLIPS, blocks)
+def _fixed_heads(blocks: int) -> Floats:
+    return _heads(generator("sign flip", blocks), FLIPS, blocks)
 
 
-def _draw_flips(rng: np.random.Generator, count: int, blocks: int) -> Floats:
-    heads: Floats = rng.integers(0, 2, size=(count, blocks), dtype=np.int8).astype(np.float64)
-    return 2.0 * heads - 1.0
+def _heads(rng: np.random.Generator, count: int, blocks: int) -> Floats:
+    """`(count, blocks)` fair coins, 0.0 or 1.0."""
+    width = -(-blocks // 8)
+    packed = np.frombuffer(rng.bytes(count * width), dtype=np.uint8).reshape(count, width)
+    heads: Floats = np.unpackbits(packed, axis=1, count=blocks).astype(np.float64)
+    return heads
 
 
 def holm(p: ArrayLike) -> Floats:

@@ -112,8 +112,8 @@ def summary(runs: Sequence[Run], control: str = "random-search") -> pd.DataFrame
         seconds: mean simulated wall-clock.
         fit_seconds, suggest_seconds: mean measured seconds a run.
         noise: `sampled` (one training run an architecture), `idealised` (the mean of several, paid
-            as one), `fixed run` (an integer repeat) or `noise-free` (a single-run table, whose
-            noise is unknown).
+            as one), `fixed run` (an integer repeat) or `noise unknown` (a single-run table, whose
+            observations are noise-free).
         metric, unit: the objective and its unit.
     """
     import pandas as pd

@@ -148,12 +148,12 @@ def truth_of(task: Task) -> Truth:
 
 
 def noise_label(task: Task) -> str:
-    """How observations relate to training noise: `sampled`, `idealised`, `fixed run`, `noise-free`.
+    """How observations relate to training noise: `sampled`, `idealised`, `fixed run`, `noise unknown`.
 
-    `noise-free` is a table with a single training run an architecture: its noise is unknown.
+    `noise unknown` is a table with a single training run an architecture: observations are noise-free.
     """
     if not task.noise_known:
-        return "noise-free"
+        return "noise unknown"
     if task.repeat == "mean":
         return "idealised"
     return "sampled" if task.repeat == "random" else "fixed run"

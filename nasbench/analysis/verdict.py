@@ -77,7 +77,8 @@ def _leader(one: TaskRuns) -> list[str]:
 def _sentences(one: TaskRuns, tests: Sequence[Comparison]) -> list[str]:
     lines = []
     floor = noise_floor_of(one.task)
-    for winner in dict.fromkeys(test.better for test in tests if test.significant):
+    won = sorted((test for test in tests if test.significant), key=lambda test: test.better_regret)
+    for winner in dict.fromkeys(test.better for test in won):
         beaten = [_beaten(test, floor) for test in tests if test.significant and test.better == winner]
         lines.append(f"{winner} beats {_listed(beaten)} on {one.label}.")
     for test in tests:
@@ -111,7 +112,8 @@ def _beaten(test: Comparison, floor: float | None) -> str:
 
 def _pooled(tests: Sequence[Comparison], tasks: int) -> list[str]:
     lines = []
-    for winner in dict.fromkeys(test.better for test in tests if test.significant):
+    won = [test.better for test in tests if test.significant]
+    for winner in sorted(dict.fromkeys(won), key=won.count, reverse=True):
         beaten = [
             f"{test.worse} (better in {test.improvement:.0%} of seeds, {_p(test.p_holm)})"
             for test in tests

@@ -91,8 +91,7 @@ def finish(layers: list[alt.Chart], canvas: Canvas, title: str, subtitle: str = 
     """Layers as one chart of the canvas' size; titled on paper, with the focus parameter on the page."""
     layered = alt.layer(*layers).properties(width=canvas.width, height=canvas.height)  # type: ignore[arg-type]
     if canvas.interactive:
-        layered.params = [alt.TopLevelParameter(name=FOCUS, value=[])]
-        return layered
+        return layered.add_params(alt.param(name=FOCUS, value=[]))
     text = {"subtitle": [subtitle]} if subtitle else {}
     return layered.properties(title=alt.TitleParams(text=[title], limit=int(canvas.width) + 40, **text))  # type: ignore[arg-type]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nasbench.analysis.curves import RANDOM_SEARCH_EXACT, curves
+from nasbench.analysis.families import generalise
 from nasbench.analysis.groups import group
 from nasbench.analysis.regret import charged, path_of
 from nasbench.analysis.summary import finals, summary
@@ -226,7 +227,7 @@ def test_reaching_the_optimum_is_not_reported_under_noise():
 
 def test_single_run_tables_say_so():
     task = Task(bench=Bench(COLUMN[:, :1]))
-    assert summary([make(task, [3], [8])]).iloc[0].noise == "noise-free"
+    assert summary([make(task, [3], [8])]).iloc[0].noise == "noise unknown"
     assert any("noise unknown" in line for line in verdict([make(task, [3], [8])]))
 
 
@@ -287,3 +288,45 @@ def test_a_run_without_any_value_counts_nowhere_but_is_seen():
     assert (row.seeds, row.failed_runs, row.regret_mean) == (2, 1, 0)
     assert verdict([runs[1]])
     assert curves([runs[1]]).exact.all()
+
+
+def test_several_objectives_are_scored_by_the_first():
+    task = Task()
+    trace = np.zeros(3, dtype=trace_dtype(1, 2))
+    trace["row"] = trace["genotype"][:, 0] = [2, 5, 3]
+    trace["value"] = [[2, 9], [3, 1], [8, 0]]
+    trace["epoch"], trace["finish"] = NAN, [1, 2, 3]
+    run = Run("k", task, Entry("walk", "walk", "{}", 1), 0, trace, Ledger(3, 3, 3, 0, 0, 3, 3.0, NAN), "budget")
+    assert path_of(run).table_regret.tolist() == [3, 1, 0]
+    assert path_of(run).observed.tolist() == [2, 3, 8]
+
+
+def families(count, better_in):
+    """Two strategies on `count` families; `walk` finds the best architecture in the first ones."""
+    runs = []
+    for number in range(count):
+        bench = Bench()
+        bench.family = f"family {number}"
+        task = Task(bench=bench, name=f"task {number}", id=f"family {number}", repeat="mean")
+        for seed in range(2):
+            ends = [(3, 7), (0, 2)] if number < better_in else [(0, 2), (3, 7)]
+            for label, (row, value) in zip(("walk", "crawl"), ends, strict=True):
+                runs.append(make(task, [row], [value], label, seed))
+    return runs
+
+
+def test_generalising_needs_nine_families():
+    assert generalise(group(families(8, 8))) is None
+    assert "too few independent task families to generalise (8 families)" in verdict(families(8, 8))[-1]
+    (test,) = generalise(group(families(9, 9)))
+    assert (test.better, test.worse, test.families) == ("walk", "crawl", 9)
+    # Row 3 takes 7/2 expected draws and row 0 takes 7/6: three times the speed-up on every family.
+    assert test.ratio == pytest.approx(3)
+    assert test.p == test.p_holm == pytest.approx(2 / 2**9)
+    assert "walk beats crawl (3.00 times its speed-up" in verdict(families(9, 9))[-1]
+
+
+def test_mixed_families_establish_nothing():
+    (test,) = generalise(group(families(10, 6)))
+    assert test.p > 0.3
+    assert "no difference is established" in verdict(families(10, 6))[-1]
