@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from nasbench.datasets.delimited import Cells
-from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec
 from numpy.typing import NDArray
 
+from nasbench.datasets.delimited import Cells
+from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec
 from nasbench.errors import GenotypeError, ImportFileError
 from nasbench.space import Parameter, Value
 

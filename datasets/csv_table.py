@@ -22,6 +22,8 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from nasbench.datasets.build import squeeze_repeats
 from nasbench.datasets.csv_records import (
     EPOCH,
@@ -35,8 +37,6 @@ from nasbench.datasets.csv_records import (
 from nasbench.datasets.delimited import DelimitedFile
 from nasbench.datasets.install import check_name
 from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec, parse_metric
-from numpy.typing import NDArray
-
 from nasbench.errors import ImportFileError, UnknownNameError
 from nasbench.noise import noise_floor
 from nasbench.space import Parameter

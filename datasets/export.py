@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from nasbench.datasets.csv_records import EPOCH, REPEAT
 from numpy.typing import NDArray
 
+from nasbench.datasets.csv_records import EPOCH, REPEAT
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
 from nasbench.spaces import from_definition
 from nasbench.store import Protocol, Table, write_whole

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nasbench.datasets.paths import cache_dir, data_dir
-
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.store import Table, TableData, write_table
 

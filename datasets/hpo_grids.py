@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from nasbench.datasets.build import ids, package_source, squeeze_repeats, stack
 from nasbench.datasets.paths import package_folder
 from nasbench.datasets.safe_pickle import read_pickle
-
 from nasbench.errors import TableError
 from nasbench.noise import noise_floor
 from nasbench.space import SearchSpace

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from nasbench.datasets.families import FAMILIES, imported_families, imported_path
-
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.store import Table, TableData, write_table
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from nasbench.datasets.build import counts, ids, package_source
 from nasbench.datasets.paths import package_folder
 from nasbench.datasets.safe_pickle import numpy_scalar_globals, read_pickle
-
 from nasbench.errors import TableError
 from nasbench.spaces.nas_bench_graph import NASBenchGraphSpace
 from nasbench.store import Column, Dataset, Protocol, TableData

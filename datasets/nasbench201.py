@@ -12,10 +12,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from nasbench.datasets.build import counts, ids, package_source, squeeze_repeats, stack
 from nasbench.datasets.paths import package_folder
 from nasbench.datasets.safe_pickle import read_pickle
-
 from nasbench.errors import TableError
 from nasbench.noise import noise_floor
 from nasbench.spaces.nasbench201 import NASBench201Space

@@ -214,10 +214,10 @@ class Benchmark:
             self._curves[key] = self._covered(self.table.curve(self.dataset, recipe.name, metric))
         return self._curves[key]
 
-    def test_metric(self, objective: str) -> str | None:
-        """Name of the test column that belongs to a validation metric, or None."""
+    def test_metric(self, objective: str, protocol: str | None = None) -> str | None:
+        """Name of the test column that belongs to a validation metric under a protocol, or None."""
         name = objective.replace("val_", "test_", 1)
-        metric = self.metrics.get(name)
+        metric = self.metrics_of(protocol).get(name)
         return name if name != objective and metric is not None and metric.split == "test" else None
 
     def optimum(self, metric: str | None = None, protocol: str | None = None) -> tuple[Genotype, float]:

@@ -66,10 +66,16 @@ class Comparison:
         return finals(self.runs)
 
     def verdict(self) -> list[str]:
-        """The verdict in words."""
+        """The verdict in words, every pair."""
         from nasbench.analysis.verdict import verdict
 
         return verdict(self.runs)
+
+    def headlines(self) -> list[str]:
+        """The verdict in short: over the tasks, then each task's leader against the others."""
+        from nasbench.analysis.verdict import headlines
+
+        return headlines(self.runs)
 
     def report(self, progress: Callable[[str], None] | None = None) -> Path:
         """Write the charts, `summary.csv`, `provenance.json` and `index.html`; returns the page."""

@@ -136,7 +136,7 @@ def truth_of(task: Task) -> Truth:
     listed = np.ones(len(shown), dtype=bool)
     if not isinstance(task.repeat, str) and shown.shape[1] > 1:
         listed = ~np.isnan(shown[:, task.repeat])
-    test = bench.test_metric(objective.name)
+    test = bench.test_metric(objective.name, task.score_protocol or task.protocol)
     return Truth(
         sign=objective.sign,
         shown=shown,

@@ -12,7 +12,7 @@ from nasbench.analysis.pairwise import Comparison, compare_groups, comparisons
 from nasbench.analysis.truth import noise_floor_of
 from nasbench.run import Run
 
-__all__ = ["comparisons", "verdict"]
+__all__ = ["comparisons", "headlines", "verdict"]
 
 
 def verdict(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
@@ -38,6 +38,42 @@ def verdict(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     return lines
 
 
+def headlines(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
+    """The verdict in short: over the tasks first, then each task's leader against the others.
+
+    Args:
+        runs: of any number of tasks and strategies.
+        alpha: family-wise level over all tests, the same as in `verdict`.
+    """
+    groups = group(runs)
+    tests = compare_groups(groups, alpha=alpha)
+    pooled = [test for test in tests if test.over_tasks]
+    lines = [*(_pooled(pooled, len(groups)) if pooled else []), _general(groups, alpha)]
+    for one in groups:
+        lines += _cautions(one)
+        lines += [" ".join([*_leader(one), *_against_leader(one, [t for t in tests if t.task == one.label])])]
+    return lines
+
+
+def _against_leader(one: TaskRuns, tests: Sequence[Comparison]) -> list[str]:
+    leader = _best(one)
+    beaten = [t.worse for t in tests if t.significant and t.better == leader]
+    close = [t for t in tests if not t.significant and leader in (t.better, t.worse)]
+    lines = [f"It beats {_listed(beaten)}."] if beaten else []
+    if close:
+        others = _listed([t.worse if t.better == leader else t.better for t in close])
+        seen = max(t.detectable for t in close)
+        power = f"; {_seeds(close[0].pairs)} could have seen {_number(seen)}{_unit(one)}" if np.isfinite(seen) else ""
+        lines.append(f"Not told apart from it: {others}{power}.")
+    return lines
+
+
+def _best(one: TaskRuns) -> str | None:
+    finals = {label: one.final(label) for label in one.strategies}
+    means = {label: float(f[~np.isnan(f)].mean()) for label, f in finals.items() if not np.isnan(f).all()}
+    return min(means, key=lambda label: means[label]) if means else None
+
+
 def _cautions(one: TaskRuns) -> list[str]:
     task, lines = one.task, []
     if task.searched_on_test:
@@ -61,16 +97,15 @@ def _cautions(one: TaskRuns) -> list[str]:
 
 
 def _leader(one: TaskRuns) -> list[str]:
-    finals = {label: one.final(label) for label in one.strategies}
-    means = {label: float(f[~np.isnan(f)].mean()) for label, f in finals.items() if not np.isnan(f).all()}
-    if not means:
+    best = _best(one)
+    if best is None:
         return [f"No run on {one.label} found a value."]
-    best = min(means, key=lambda label: means[label])
+    mean = float(np.nanmean(one.final(best)))
     floor = noise_floor_of(one.task)
     near = ""
     if floor is not None:
-        near = f", {'within' if means[best] <= floor else 'above'} the table's noise floor of {_number(floor)}"
-    regret = f"{_number(means[best])}{_unit(one)}"
+        near = f", {'within' if mean <= floor else 'above'} the table's noise floor of {_number(floor)}"
+    regret = f"{_number(mean)}{_unit(one)}"
     return [f"On {one.label}, {best} ends with the lowest mean table regret: {regret}{near}."]
 
 

@@ -137,9 +137,9 @@ def _finish(result: Comparison, report_: bool, as_json: bool) -> None:
     else:
         from nasbench.report.terminal import print_comparison
 
-        print_comparison(result.summary(), result.verdict())
+        print_comparison(result.summary(), result.headlines())
         if page is not None:
-            typer.echo(f"\nreport   {page}")
+            typer.echo(f"\nreport, with every pair of strategies:  {page}")
     if result.failed:
         for run in result.failed[:5]:
             last = run.error.strip().splitlines()[-1]

@@ -13,6 +13,7 @@ from nasbench.analysis.truth import VALUE_TOLERANCE
 _MANTISSAS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 _ENOUGH_TICKS = 4
 _MOST_DECADES = 6
+_BELOW = 0.25
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class RegretScale:
 
     Attributes:
         kind: `log`, or `symlog` where 0 has to be on it.
-        low, high: its ends.
+        low, high: its ends; a symlog scale begins a little below 0, so that 0 stands clear of its edge.
         constant: where a symlog scale turns from linear to logarithmic.
         ticks: where to put numbers.
     """
@@ -56,7 +57,7 @@ def regret_scale(values: Iterable[float], floor: float | None = None) -> RegretS
     positive = [v for v in known if v > 0]
     if not positive:
         high = 1.0 if not floor else 2 * floor
-        return RegretScale("symlog", 0.0, high, high / 10, [0.0, *ticks(high / 10, high)])
+        return RegretScale("symlog", -high * _BELOW / 10, high, high / 10, [0.0, *ticks(high / 10, high)])
     low, high = min(positive), max(positive)
     if floor:
         low = min(low, floor / 1.6) if low < 10 * floor else low
@@ -67,7 +68,7 @@ def regret_scale(values: Iterable[float], floor: float | None = None) -> RegretS
             low, high = low / 1.4, high * 1.4
         return RegretScale("log", low, high, 1.0, ticks(low, high))
     constant = max(low, high * 1e-4)
-    return RegretScale("symlog", 0.0, high * 1.15, constant, [0.0, *ticks(constant, high * 1.15)])
+    return RegretScale("symlog", -constant * _BELOW, high * 1.15, constant, [0.0, *ticks(constant, high * 1.15)])
 
 
 def ticks(low: float, high: float) -> list[float]:

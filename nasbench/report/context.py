@@ -27,10 +27,17 @@ FEW_TASKS = 3
 
 
 class Verdict(NamedTuple):
-    """Sentences of the verdict about one task, or about all ("")."""
+    """Sentences of the verdict about one task, or about all ("").
+
+    Attributes:
+        task: the task's label.
+        leading: cautions, and who ends best.
+        others: pair by pair.
+    """
 
     task: str
-    sentences: list[str]
+    leading: list[str]
+    others: list[str]
 
 
 class Slot(NamedTuple):
@@ -93,13 +100,20 @@ def _has(data: ReportData, facts: TaskFacts) -> bool:
 def group_verdict(sentences: Sequence[str], labels: Sequence[str]) -> list[Verdict]:
     """Sentences under the task that they name; those that name none come first.
 
-    Where one task's label is part of another's, the longest that a sentence holds is meant.
+    Where one task's label is part of another's, the longest that a sentence holds is meant. What is
+    said up to the sentence that begins with the task leads.
     """
     longest_first = sorted(labels, key=len, reverse=True)
     grouped: dict[str, list[str]] = {"": [], **{label: [] for label in labels}}
     for sentence in sentences:
         grouped[next((label for label in longest_first if label in sentence), "")].append(sentence)
-    return [Verdict(task, said) for task, said in grouped.items() if said]
+    verdicts = []
+    for task, said in grouped.items():
+        leads = [place + 1 for place, sentence in enumerate(said) if task and sentence.startswith(f"On {task},")]
+        cut = leads[0] if leads else len(said)
+        if said:
+            verdicts.append(Verdict(task, said[:cut], said[cut:]))
+    return verdicts
 
 
 def labels_of(facts: TaskFacts) -> list[tuple[str, str]]:

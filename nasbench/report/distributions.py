@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from nasbench.report.axes import regret_scale
-from nasbench.report.marks import Canvas, chart, colour, finish, floor_region, regret_title, rows, stress
+from nasbench.report.marks import Canvas, chart, colour, finish, floor_region, regret_title, stress, table
 from nasbench.report.theme import GREY, Styles
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ def final_regret(
     scale = regret_scale([*frame["table_regret"], *([random_search] if random_search else [])], facts.noise_floor)
     place = frame.groupby("strategy").cumcount()
     frame = frame.assign(jitter=((place * _GOLDEN) % 1 - 0.5).round(3))
-    values = rows(
+    values = table(
         frame, strategy="strategy", seed="seed", regret="table_regret", observed="observed",
         architecture="architecture", jitter="jitter",
     )  # fmt: skip
     x = alt.X("regret:Q", scale=scale.scale, axis=scale.axis(regret_title(facts), grid=True))
-    y = alt.Y("strategy:N", sort=order, title=None, axis=alt.Axis(labelLimit=165, ticks=False, domain=False))
+    y = alt.Y("strategy:N", sort=order, title=None, axis=alt.Axis(labelLimit=165, labelPadding=8, ticks=False, domain=False))
     colours = colour(styles, order)
     quartiles = chart(values).transform_aggregate(
         q1="q1(regret)", q2="median(regret)", q3="q3(regret)", groupby=["strategy"]

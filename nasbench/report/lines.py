@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import numpy as np
+from numpy.typing import NDArray
 
-from nasbench.report.axes import regret_scale
-from nasbench.report.marks import Canvas, chart, colour, dash, finish, floor_region, regret_title, rows, stress
+from nasbench.report.axes import regret_scale, ticks
+from nasbench.report.marks import Canvas, colour, dash, finish, floor_region, regret_title, stress, table
 from nasbench.report.numbers import time_unit
 from nasbench.report.theme import Styles
 
@@ -40,25 +41,26 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
     frame = frame.assign(x=frame["x"] / unit)
     scale = regret_scale(frame["mean"], facts.noise_floor)
     present = _present(frame, styles)
-    x = alt.X("x:Q", title=label, scale=_along(frame["x"], logarithmic=along == "seconds"), axis=_x_axis())
+    x = _along(frame["x"], label, logarithmic=along == "seconds")
     y = alt.Y("mean:Q", scale=scale.scale, axis=scale.axis(regret_title(facts, "mean table regret"), grid=True))
-    lines = chart(rows(frame, strategy="strategy", x="x", mean="mean", low="low", high="high"))
+    columns = ("strategy", "x", "mean", "low", "high", *(("observed", "seeds", "hover") if canvas.interactive else ()))
+    data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
     legend = None if canvas.interactive else _legend()
-    band = lines.mark_area(interpolate="step-after").encode(
+    band = alt.Chart().mark_area(interpolate="step-after").encode(
         x=x,
         y=alt.Y("low:Q", scale=scale.scale),
         y2="high:Q",
         color=colour(styles, present, legend),
         opacity=stress(canvas, 0.13),
     )
-    line = lines.mark_line(interpolate="step-after", strokeWidth=2).encode(
+    line = alt.Chart().mark_line(interpolate="step-after", strokeWidth=2).encode(
         x=x,
         y=y,
         color=colour(styles, present, legend),
         strokeDash=dash(styles, present, legend),
         opacity=stress(canvas, 1.0),
     )
-    layers = [*floor_region(facts, scale, vertical=True), band, line]
+    drawn = [band, line]
     if canvas.interactive:
         tips = [
             alt.Tooltip("strategy:N"),
@@ -69,8 +71,8 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
             alt.Tooltip("observed:Q", title=f"mean observed {facts.metric}", format=".5~g"),
             alt.Tooltip("seeds:Q", title="runs"),
         ]
-        layers.append(_hover(frame, x, y, colour(styles, present), tips))
-    return finish(layers, canvas, facts.label)
+        drawn.append(_hover(x, y, colour(styles, present), tips))
+    return finish([*floor_region(facts, scale, vertical=True), alt.layer(*drawn, data=data)], canvas, facts.label)
 
 
 def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> alt.LayerChart:
@@ -84,33 +86,31 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
     """
     present = _present(frame, styles)
     legend = None if canvas.interactive else _legend()
-    x = alt.X("x:Q", title="evaluations", scale=_along(frame["x"], logarithmic=True), axis=_x_axis())
+    x = _along(frame["x"], "evaluations", logarithmic=True)
     y = alt.Y(
         "reached:Q",
         title="share of targets reached",
         scale=alt.Scale(domain=[0, 1]),
         axis=alt.Axis(format=".0%", tickCount=5),
     )
-    line = (
-        chart(rows(frame, strategy="strategy", x="x", reached="reached"))
-        .mark_line(interpolate="step-after", strokeWidth=2)
-        .encode(
-            x=x,
-            y=y,
-            color=colour(styles, present, legend),
-            strokeDash=dash(styles, present, legend),
-            opacity=stress(canvas, 1.0),
-        )
+    columns = ("strategy", "x", "reached", *(("hover",) if canvas.interactive else ()))
+    data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
+    line = alt.Chart().mark_line(interpolate="step-after", strokeWidth=2).encode(
+        x=x,
+        y=y,
+        color=colour(styles, present, legend),
+        strokeDash=dash(styles, present, legend),
+        opacity=stress(canvas, 1.0),
     )
-    layers = [line]
+    drawn = [line]
     if canvas.interactive:
         tips = [
             alt.Tooltip("strategy:N"),
             alt.Tooltip("x:Q", title="evaluations", format=",.4~g"),
             alt.Tooltip("reached:Q", title="targets reached", format=".1%"),
         ]
-        layers.append(_hover(frame, x, y, colour(styles, present), tips))
-    return finish(layers, canvas, facts.label)
+        drawn.append(_hover(x, y, colour(styles, present), tips))
+    return finish([alt.layer(*drawn, data=data)], canvas, facts.label)
 
 
 def _present(frame: pd.DataFrame, styles: Styles) -> list[str]:
@@ -119,39 +119,42 @@ def _present(frame: pd.DataFrame, styles: Styles) -> list[str]:
     return [label for label in styles if label in here]
 
 
-def _along(x: pd.Series[Any], logarithmic: bool) -> alt.Scale:
+def _along(x: pd.Series[Any], title: str, logarithmic: bool) -> alt.X:
+    """The x axis: logarithmic where asked for, or where it is long."""
     first, last = float(x.min()), float(x.max())
     if (logarithmic or last > LONG) and 0 < first < last:
-        return alt.Scale(type="log", domain=[first, last], nice=False)
-    return alt.Scale(domain=[min(first, 1.0), max(last, first + 1)], nice=False)
-
-
-def _x_axis() -> alt.Axis:
-    return alt.Axis(format="~s", tickCount=6, grid=False)
+        axis = alt.Axis(values=ticks(first, last), format=",~g", grid=False, labelFlush=True)
+        return alt.X("x:Q", title=title, axis=axis, scale=alt.Scale(type="log", domain=[first, last], nice=False))
+    scale = alt.Scale(domain=[min(first, 1.0), max(last, first + 1)], nice=False)
+    return alt.X("x:Q", title=title, axis=alt.Axis(format=",~g", tickCount=6, grid=False), scale=scale)
 
 
 def _legend() -> alt.Legend:
-    return alt.Legend(orient="top", columns=_LEGEND_COLUMNS, labelLimit=230, symbolType="stroke", symbolSize=300)
+    return alt.Legend(
+        orient="top", columns=_LEGEND_COLUMNS, labelLimit=230, symbolType="stroke", symbolSize=300, symbolOpacity=1
+    )
 
 
-def _hover(frame: pd.DataFrame, x: alt.X, y: alt.Y, color: alt.Color, tips: list[alt.Tooltip]) -> alt.Chart:
+def _hover(x: alt.X, y: alt.Y, color: alt.Color, tips: list[alt.Tooltip]) -> alt.Chart:
     """Invisible points along each line, the nearest of which shows itself and its numbers."""
-    kept = frame.groupby("strategy", sort=False)["x"].transform(_thinned).astype(bool)
-    fields = [name for name in ("mean", "low", "high", "observed", "seeds", "reached") if name in frame]
-    points = chart(rows(frame[kept], strategy="strategy", x="x", **{name: name for name in fields}))
     nearest = alt.selection_point(
         name="nearest", nearest=True, on="pointerover", clear="pointerout", fields=["x", "strategy"], empty=False
     )
     return (
-        points.mark_point(filled=True, size=60)
+        alt.Chart()
+        .transform_filter("datum.hover == 1")
+        .mark_point(filled=True, size=60)
         .encode(x=x, y=y, color=color, opacity=alt.condition(nearest, alt.value(1), alt.value(0)), tooltip=tips)
         .add_params(nearest)
     )
 
 
-def _thinned(x: pd.Series[Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    keep = np.zeros(len(x), dtype=bool)
-    keep[np.unique(np.linspace(0, len(x) - 1, min(len(x), HOVER_POINTS)).round().astype(int))] = True
-    return keep
+def _answering(frame: pd.DataFrame) -> pd.Series[Any]:
+    """1 at up to `HOVER_POINTS` points spread along each line, else 0."""
+    return frame.groupby("strategy", sort=False)["x"].transform(_spread).astype(int)
 
 
+def _spread(x: pd.Series[Any]) -> NDArray[np.int64]:
+    chosen = np.zeros(len(x), dtype=np.int64)
+    chosen[np.unique(np.linspace(0, len(x) - 1, min(len(x), HOVER_POINTS)).round().astype(int))] = 1
+    return chosen

@@ -1,8 +1,11 @@
-"""What all charts share: rows of JSON, the colours of strategies, the region of the noise floor."""
+"""What all charts share: data as text, the colours of strategies, the region of the noise floor."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import altair as alt
@@ -36,27 +39,35 @@ class Canvas(NamedTuple):
     interactive: bool
 
 
-def rows(frame: pd.DataFrame, **columns: str) -> list[dict[str, Any]]:
-    """Rows for a Vega-Lite spec: `name=column`, numbers to five digits, missing ones null.
+def table(frame: pd.DataFrame, **columns: str) -> alt.InlineData:
+    """A frame's columns as data in the spec itself: comma-separated text, a third of the size of JSON.
+
+    Numbers have five digits; missing ones stay empty and are read as null.
 
     Args:
         frame: the data.
         columns: name in the spec -> column of the frame.
     """
-    names = list(columns)
-    cells = zip(*(frame[column].tolist() for column in columns.values()), strict=True)
-    return [dict(zip(names, map(_plain, row), strict=True)) for row in cells]
+    numeric = {name: frame[column].dtype.kind in "iuf" for name, column in columns.items()}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    cells = [
+        map(_plain, frame[column].tolist()) if numeric[name] else frame[column].tolist()
+        for name, column in columns.items()
+    ]
+    writer.writerows(zip(*cells, strict=True))
+    parse = {name: "number" if is_number else "string" for name, is_number in numeric.items()}
+    return alt.InlineData(values=text.getvalue(), format=alt.CsvDataFormat(type="csv", parse=parse))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
-    return value
+def _plain(value: float) -> str:
+    return f"{value:.{_DIGITS}g}" if math.isfinite(value) else ""
 
 
-def chart(values: list[dict[str, Any]]) -> alt.Chart:
-    """A chart over rows that stand in the spec itself."""
-    return alt.Chart(alt.Data(values=values))
+def chart(values: alt.InlineData | list[dict[str, Any]]) -> alt.Chart:
+    """A chart over data that stand in the spec itself."""
+    return alt.Chart(alt.InlineData(values=values) if isinstance(values, list) else values)
 
 
 def colour(styles: Styles, present: list[str], legend: alt.Legend | None = None) -> alt.Color:
@@ -87,7 +98,7 @@ def stress(canvas: Canvas, shown: float) -> Any:
     return alt.condition(focused, alt.value(shown), alt.value(shown * 0.12))
 
 
-def finish(layers: list[alt.Chart], canvas: Canvas, title: str, subtitle: str = "") -> alt.LayerChart:
+def finish(layers: Sequence[alt.Chart | alt.LayerChart], canvas: Canvas, title: str, subtitle: str = "") -> alt.LayerChart:
     """Layers as one chart of the canvas' size; titled on paper, with the focus parameter on the page."""
     layered = alt.layer(*layers).properties(width=canvas.width, height=canvas.height)  # type: ignore[arg-type]
     if canvas.interactive:

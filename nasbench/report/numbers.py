@@ -62,14 +62,14 @@ def percent(share: float | None) -> str:
         return MISSING
     value = 100 * share
     whole = math.isclose(value, round(value), abs_tol=1e-9) or value >= 10
-    return f"{value:.0f} %" if whole else f"{number(value, 2)} %"
+    return f"{value:.0f}\u00a0%" if whole else f"{number(value, 2)}\u00a0%"
 
 
 def p_value(p: float | None) -> str:
     """A p-value with three decimals; `< 0.001` below."""
     if p is None or math.isnan(p):
         return MISSING
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return "<\u00a00.001" if p < 0.001 else f"{p:.3f}"
 
 
 def duration(seconds: float | None) -> str:
@@ -77,9 +77,9 @@ def duration(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
         return number(seconds)
     if seconds == 0:
-        return "0 s"
+        return "0\u00a0s"
     size, unit = next(((s, u) for s, u in _TIMES if abs(seconds) >= s), _TIMES[-1])
-    return f"{number(seconds / size)} {unit}"
+    return f"{number(seconds / size)}\u00a0{unit}"
 
 
 def time_unit(longest: float) -> tuple[float, str]:

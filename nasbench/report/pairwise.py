@@ -28,10 +28,10 @@ def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas
         canvas: where to draw; its height is set by the number of strategies.
     """
     values = [cell for pair in frame.to_dict("records") for cell in _both_ways(pair)]
-    axis: dict[str, Any] = {"labelLimit": 150, "ticks": False, "domain": False}
+    axis: dict[str, Any] = {"labelLimit": 150, "labelOverlap": False, "ticks": False, "domain": False}
     base = chart(values).encode(
-        x=alt.X("other:N", sort=order, title="… than", axis=alt.Axis(labelAngle=-40, **axis), scale=_domain(order)),
-        y=alt.Y("strategy:N", sort=order, title="ends better …", axis=alt.Axis(**axis), scale=_domain(order)),
+        x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(orient="top", labelAngle=-40, **axis), scale=_domain(order)),
+        y=alt.Y("strategy:N", sort=order, title=None, axis=alt.Axis(**axis), scale=_domain(order)),
     )
     tips = [
         alt.Tooltip("strategy:N", title="ends better"),

@@ -169,7 +169,7 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
         ),
         (Head("median", "Median table regret"), _fixed("regret_median", records, regret)),
         (
-            Head("random search", "Exact expected table regret of random search at equal evaluations"),
+            Head("random search, exact", "Expected table regret of random search at equal evaluations"),
             _fixed("random_search_regret", records, regret),
         ),
         (

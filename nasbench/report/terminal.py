@@ -77,7 +77,7 @@ def print_comparison(summary: pd.DataFrame, verdict: list[str]) -> None:
 
     Args:
         summary: from `nasbench.analysis.summary.summary`.
-        verdict: sentences from `nasbench.analysis.verdict.verdict`.
+        verdict: sentences from `nasbench.analysis.verdict.headlines`.
     """
     from rich.console import Console
     from rich.table import Table

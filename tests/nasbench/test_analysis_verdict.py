@@ -147,3 +147,19 @@ def test_block_ranks_equal_scipy():
 )
 def test_cliques(apart, expected):
     assert cliques("abcd", {frozenset(pair) for pair in apart}) == expected
+
+
+def test_headlines_name_each_task_leader_and_agree_with_the_tests():
+    import nasbench
+    from nasbench.analysis.verdict import comparisons, headlines
+
+    task = nasbench.Task("nasbench201/cifar10", evaluations=100)
+    runs = [
+        nasbench.search(task, name, seed=seed) for name in ("random-search", "local-search") for seed in range(12)
+    ]
+    frame = comparisons(runs)
+    text = " ".join(headlines(runs))
+    assert bool(frame["significant"].iloc[0])
+    assert "local-search ends with the lowest mean table regret" in text
+    assert "It beats random-search." in text
+    assert "Not told apart" not in text

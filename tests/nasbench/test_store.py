@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from nasbench import store
 from nasbench.errors import TableError
 from nasbench.spaces.grid import GridSpace
