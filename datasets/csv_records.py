@@ -202,7 +202,8 @@ def _values(source: Source, column: str) -> Floats:
     cells = source.cells.columns[column]
     try:
         values = np.array(list(map(float, cells)))
-        plain = bool(np.isfinite(values).all()) and not any("_" in cell for cell in cells)
+        text = "".join(cells)
+        plain = bool(np.isfinite(values).all()) and text.isascii() and "_" not in text
     except ValueError:
         plain = False
     if plain:

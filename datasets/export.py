@@ -100,7 +100,7 @@ def export_columns(bench: Exportable, *, protocol: str | None = None, long: bool
 
     Raises:
         UnknownNameError: no such protocol.
-        TableError: a choice and a metric, or a column of the export, have the same name.
+        TableError: a choice has the name of a metric, or of a key column.
     """
     table, data = bench.table, bench.table.datasets[bench.dataset]
     name = next(iter(data.protocols)) if protocol is None else protocol
@@ -109,35 +109,44 @@ def export_columns(bench: Exportable, *, protocol: str | None = None, long: bool
     recipe = data.protocols[name]
     rows = np.arange(len(table)) if data.rows is None else np.asarray(data.rows)
     metrics = {metric: c.values[rows] for metric, c in {**recipe.final, **recipe.cost}.items()}
+    names, choices = _architectures(table, rows)
     if not long:
-        return _joined(_architectures(table, rows), _wide(metrics))
+        return _joined(names, choices, _wide(metrics))
     curves = {metric: table.curve(bench.dataset, name, metric)[rows] for metric in recipe.curve}
     shown, record_row = _long(metrics, curves, recipe)
-    described = {key: values[record_row] for key, values in _architectures(table, rows).items()}
-    return _joined(described, shown)
+    return _joined(_taken(names, record_row), _taken(choices, record_row), shown)
 
 
-def _architectures(table: Table, rows: Values) -> dict[str, Values]:
-    """Text, official id and choices of the architectures of some rows."""
+def _taken(columns: Mapping[str, Values], rows: Values) -> dict[str, Values]:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _architectures(table: Table, rows: Values) -> tuple[dict[str, Values], dict[str, Values]]:
+    """Text and official id of the architectures of some rows; their choices."""
     space = from_definition(table.space_kind, table.space_definition)
     genotypes = table.genotypes[rows]
-    columns: dict[str, Values] = {
+    names: dict[str, Values] = {
         ARCHITECTURE: np.array([space.format(tuple(row)) for row in genotypes.tolist()], dtype=object),
         SOURCE_ID: np.array([text.decode() for text in table.source_ids[rows].tolist()], dtype=object),
     }
+    columns: dict[str, Values] = {}
     for position, parameter in enumerate(space.parameters):
         choices = np.array(parameter.choices)
         if choices.dtype.kind not in "if":
             choices = np.array([str(choice) for choice in parameter.choices], dtype=object)
         columns[parameter.name] = choices[genotypes[:, position]]
-    return columns
+    return names, columns
 
 
-def _joined(described: Mapping[str, Values], shown: Mapping[str, Values]) -> dict[str, Values]:
-    twice = sorted(described.keys() & shown.keys())
+def _joined(
+    names: Mapping[str, Values], choices: Mapping[str, Values], shown: Mapping[str, Values]
+) -> dict[str, Values]:
+    """All columns; text and id are left out where the table has a column of that name itself."""
+    twice = sorted(choices.keys() & shown.keys())
     if twice:
-        raise TableError(f"the export would have two columns {twice[0]!r}: a choice and a metric share the name")
-    return {**described, **shown}
+        raise TableError(f"the export would have two columns {twice[0]!r}; rename the choice in the table")
+    own = {**choices, **shown}
+    return {**{name: values for name, values in names.items() if name not in own}, **own}
 
 
 def _wide(metrics: Mapping[str, Values]) -> dict[str, Values]:

@@ -326,7 +326,7 @@ class Benchmark:
 
     def _check_repeat(self, metric: str, repeat: int, count: int | None) -> int:
         """The number of a training run, if there is one; a deterministic column has no count."""
-        whole = isinstance(repeat, int | np.integer) and not isinstance(repeat, bool)
+        whole = isinstance(repeat, int | np.integer)
         if not whole or repeat < 0 or (count is not None and repeat >= count):
             known = [str(i) for i in range(count or 1)]
             raise UnknownNameError(f"training repeat of {self.name} {metric}", repeat, known)
@@ -366,8 +366,8 @@ class Benchmark:
             return self.at(row, name, repeat)
         if isinstance(architecture, str):
             return self.query(self.find(architecture), name, repeat=repeat, protocol=protocol, epoch=epoch)
+        rows = self.rows(architecture)
         batch = np.asarray(architecture)
-        rows = self.rows(batch)
         if rows.size and rows.min() < 0:
             raise self._unlisted(tuple(np.atleast_2d(batch)[int(np.argmin(rows))].tolist()))
         values = self._values(name, repeat, protocol, epoch)[rows]

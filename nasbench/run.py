@@ -146,7 +146,7 @@ class Run:
         """
         from nasbench.incumbent import pareto_mask
 
-        value = self.trace["value"].reshape(len(self.trace), -1)
+        value = self.trace["value"].reshape(len(self.trace), len(self.task.objectives))
         known = ~np.isnan(value).any(axis=1)
         epoch = np.nan_to_num(self.trace["epoch"])
         trace = self.trace[known & (epoch == epoch[known].max(initial=0.0))]
@@ -162,7 +162,7 @@ class Run:
         columns: dict[str, Any] = {"architecture": [space.format(tuple(g)) for g in self.trace["genotype"].tolist()]}
         for name in ("row", "epoch", "cost", "start", "finish", "worker"):
             columns[name] = self.trace[name]
-        value = self.trace["value"].reshape(len(self.trace), -1)
+        value = self.trace["value"].reshape(len(self.trace), len(self.task.objectives))
         for position, objective in enumerate(self.task.objectives):
             columns[objective.name] = value[:, position]
         return pd.DataFrame(columns)

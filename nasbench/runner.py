@@ -190,7 +190,7 @@ class _Driver:
         idle = list(range(task.workers - 1, -1, -1))
         clock, charged, raw, moved, still, trained, over = 0.0, 0, 0, 0, 0, 0.0, False
         counted, by_seconds, by_epochs = task.evaluations is not None, seconds < math.inf, epochs < math.inf
-        cap = RAW_CAP * evaluations
+        cap, resumes = RAW_CAP * evaluations, task.fidelity == "curve" and task.resume
         ask_seconds = tell_seconds = 0.0
         while True:
             while idle and not over:
@@ -216,12 +216,11 @@ class _Driver:
                         over = True
                         break
                     finish = clock + outcome[2].cost
-                    if outcome[4]:
-                        charged += 1
-                    else:
-                        finish = _known_at(outcome, running, clock)
+                    if resumes or not outcome[4]:
+                        finish += _waiting(outcome, running, clock)
                     heappush(running, (finish, raw, idle.pop(), trial, outcome, clock))
                     raw += 1
+                    charged += outcome[4]
                     if counted:
                         stalled = raw >= cap and charged < evaluations
                     elif (by_seconds and outcome[2].cost > 0.0) or (by_epochs and outcome[3] > 0.0):
@@ -279,15 +278,24 @@ class _Driver:
         )
 
 
-def _known_at(repeated: Outcome, running: list[Event], clock: float) -> float:
-    """When an uncharged repeat ends: at once, or with the first trial of it where that still runs."""
-    first = [event[0] for event in running if event[4][2].values is repeated[2].values]
-    return max([clock, *first])
+def _waiting(outcome: Outcome, running: list[Event], clock: float) -> float:
+    """How long a trial waits for the end of a running one.
+
+    An uncharged repeat (its answer is the very object of the first) is not known before the first has
+    ended; a charged one that resumes a training of its row cannot go on before that has paused.
+    """
+    row, _, observation, _, charged = outcome
+    ends = [
+        finish
+        for finish, _, _, _, other, _ in running
+        if (other[0] == row if charged else other[2].values is observation.values)
+    ]
+    return max(ends, default=clock) - clock
 
 
 def _ledger(task: Task, trace: np.ndarray, outcomes: Iterable[Outcome]) -> Ledger:
     rows = trace["row"].tolist()
-    value = trace["value"].reshape(len(trace), -1)
+    value = trace["value"].reshape(len(trace), len(task.objectives))
     unique = set(rows)
     return Ledger(
         raw=len(rows),

@@ -1,0 +1,54 @@
+"""Learned performance predictors: scikit-learn pipelines from genotypes to a metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nasbench.registry import Registry
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from nasbench.space import SearchSpace
+
+REGISTRY = Registry(
+    "predictor",
+    {
+        "gp": ("nasbench.predictors.kernel_regressors:GaussianProcess", None),
+        "mlp-ensemble": ("nasbench.predictors.neural_regressors:NeuralEnsemble", None),
+        "random-forest": ("nasbench.predictors.tree_regressors:RandomForest", None),
+        "xgboost": ("nasbench.predictors.tree_regressors:XGBoostEnsemble", None),
+    },
+    group="nasbench.predictors",
+)
+
+
+def list() -> list[str]:
+    """Names of all predictors; imports none of them."""
+    return REGISTRY.names()
+
+
+def create(name: str, space: SearchSpace, *, functional: bool = True, **params: Any) -> Pipeline:
+    """A predictor by name: a scikit-learn `Pipeline` of the steps `encode` and `regress`.
+
+    `fit(X, y)` takes genotypes `(n, G)` and targets `(n,)`; `predict(X)` gives means `(n,)` and
+    `predict(X, return_std=True)` means and standard deviations. It works with `sklearn.base.clone`
+    and `cross_val_score`.
+
+    Args:
+        name: one of `list()`.
+        space: where the genotypes live.
+        functional: whether the target depends on the computed function only (accuracy, loss). Give
+            False for parameters, FLOPs, latency, energy and training time: with True, architectures
+            that compute the same function are one to the predictor on a cell space.
+        **params: of the regressor; `random_state` is an int.
+
+    Raises:
+        UnknownNameError: no such predictor, or a parameter that its regressor does not have.
+    """
+    from nasbench.predictors.pipelines import build
+
+    return build(name, REGISTRY.get(name), space, functional, params)
+
+
+__all__ = ["REGISTRY", "create", "list"]

@@ -242,7 +242,7 @@ class Posterior:
         return np.asarray(y - self.hyperparameters.noise * (white @ self._factor))
 
     def believe(self, y: Floats, unknown: NDArray[np.bool_]) -> Floats:
-        """y with its unknown entries replaced by their posterior mean given the known ones.
+        """Targets with their unknown entries replaced by their posterior mean given the known ones.
 
         Source: the kriging believer of Ginsbourger et al., Kriging Is Well-Suited to Parallelize
         Optimization, 2010.

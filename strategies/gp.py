@@ -133,7 +133,7 @@ class GaussianProcessSearch(Strategy):
         y = posterior.believe(values[rows], unknown)
         white = posterior.whiten(y)
         mean, sd = posterior.mean(white), np.sqrt(posterior.variance(white))
-        best = float(posterior.mean_at_observed(white, y)[~unknown].max())
+        best = float(values[told].max())
         score = np.where(available, expected_improvement(mean, sd, best), -1.0)
         if score.max() <= 0:  # all improvements underflow: rank by their probability instead
             score = np.where(available, (mean - best) / sd, -np.inf)

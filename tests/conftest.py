@@ -50,9 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return private
 
 
-def column(
-    values: ArrayLike, direction: str = "maximize", split: str = "valid", epochs: Sequence[int] = ()
-) -> Column:
+def column(values: ArrayLike, direction: str = "maximize", split: str = "valid", epochs: Sequence[int] = ()) -> Column:
     """A column of a small table; `split="cost"` ones are seconds that should be small."""
     unit = "s" if split == "cost" else "%"
     direction = "minimize" if split == "cost" else direction

@@ -14,6 +14,7 @@ _MANTISSAS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0
 _ENOUGH_TICKS = 4
 _MOST_DECADES = 6
 _BELOW = 0.25
+_LABEL = "datum.value != 0 && abs(datum.value) < 0.001 ? format(datum.value, '~e') : format(datum.value, '~g')"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class RegretScale:
 
     def axis(self, title: str, **options: object) -> alt.Axis:
         """The axis with its numbers."""
-        return alt.Axis(title=title, values=self.ticks, format="~g", **options)  # type: ignore[arg-type]
+        return alt.Axis(title=title, values=self.ticks, labelExpr=_LABEL, **options)  # type: ignore[arg-type]
 
 
 def regret_scale(values: Iterable[float], floor: float | None = None) -> RegretScale:

@@ -22,15 +22,18 @@ if TYPE_CHECKING:
     from nasbench.report.data import ReportData, TaskFacts
     from nasbench.report.gallery import Figure, Panel
 
+LONG_SENTENCE = 320
+"""Longer sentences over all tasks (lists of what is not told apart) are folded away."""
+
 FEW_TASKS = 3
 """Up to this many tasks, everything said about each is open from the start."""
 
 
 class Verdict(NamedTuple):
-    """Sentences of the verdict about one task, or about all ("").
+    """Sentences of the verdict about one task, or about all.
 
     Attributes:
-        task: the task's label.
+        task: the task's label, or `all tasks`.
         leading: cautions, and who ends best.
         others: pair by pair.
     """
@@ -107,13 +110,18 @@ def group_verdict(sentences: Sequence[str], labels: Sequence[str]) -> list[Verdi
     grouped: dict[str, list[str]] = {"": [], **{label: [] for label in labels}}
     for sentence in sentences:
         grouped[next((label for label in longest_first if label in sentence), "")].append(sentence)
-    verdicts = []
+    verdicts: list[Verdict] = []
     for task, said in grouped.items():
-        leads = [place + 1 for place, sentence in enumerate(said) if task and sentence.startswith(f"On {task},")]
+        if not task:
+            short = [sentence for sentence in said if len(sentence) <= LONG_SENTENCE]
+            verdicts.append(Verdict("all tasks", short, [sentence for sentence in said if sentence not in short]))
+            continue
+        leads = [place + 1 for place, sentence in enumerate(said) if sentence.startswith(f"On {task},")]
         cut = leads[0] if leads else len(said)
         if said:
             verdicts.append(Verdict(task, said[:cut], said[cut:]))
-    return verdicts
+    # Of a single task, its own sentences say more than the general one.
+    return verdicts[::-1] if len(labels) == 1 else verdicts
 
 
 def labels_of(facts: TaskFacts) -> list[tuple[str, str]]:
@@ -173,9 +181,9 @@ def _entry(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _settings(values: Mapping[str, Any]) -> str:
-    skipped = ("id", "name")
+    skipped = ("id", "name", "benchmark")
     return ", ".join(
-        f"{key} = {json.dumps(value, ensure_ascii=False)}"
+        f"{key} = {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for key, value in values.items()
         if key not in skipped and value is not None
     )

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from nasbench.task import Task
 
-POINTS = 160
-"""Largest number of points of a drawn line."""
+MOST_POINTS, LEAST_POINTS = 160, 60
+"""Points of a drawn line, in a small and in a large report."""
+_ALL_POINTS = 12_000
 
 
 class TaskFacts(NamedTuple):
@@ -101,13 +102,15 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
 
     tell = progress or (lambda _: None)
     groups = group(runs)
+    lines = sum(len(one.strategies) for one in groups)
+    points = max(LEAST_POINTS, min(MOST_POINTS, _ALL_POINTS // lines))
     timed = [run for run in runs if run.task.has_times]
     tell("regret and scores")
     final_frame, summary_frame = finals(runs), summary(runs)
     overall_frame = overall(runs)
     tell("anytime curves")
-    curve_frame = curves(runs, points=POINTS)
-    time_frame = curves(timed, axis="seconds", points=POINTS) if timed else curve_frame.iloc[:0]
+    curve_frame = curves(runs, points=points)
+    time_frame = curves(timed, axis="seconds", points=points) if timed else curve_frame.iloc[:0]
     tell("tests")
     test_frame = comparisons(runs)
     rankings = {} if len(groups) == 1 else {OVER_TASKS: ranking(runs)}
@@ -124,7 +127,7 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
         times=time_frame,
         tests=test_frame,
         targets=expected_running_time(runs),
-        ecdf=ecdf(runs, points=POINTS),
+        ecdf=ecdf(runs, points=points),
         rankings=rankings,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from nasbench.report.axes import regret_scale
-from nasbench.report.marks import Canvas, chart, colour, finish, floor_region, regret_title, stress, table
+from nasbench.report.marks import Canvas, chart, colour, finish, floor_region, names_axis, regret_title, stress, table
 from nasbench.report.theme import GREY, Styles
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def final_regret(
         architecture="architecture", jitter="jitter",
     )  # fmt: skip
     x = alt.X("regret:Q", scale=scale.scale, axis=scale.axis(regret_title(facts), grid=True))
-    y = alt.Y("strategy:N", sort=order, title=None, axis=alt.Axis(labelLimit=165, labelPadding=8, ticks=False, domain=False))
+    y = alt.Y("strategy:N", sort=order, axis=names_axis(canvas))
     colours = colour(styles, order)
     quartiles = chart(values).transform_aggregate(
         q1="q1(regret)", q2="median(regret)", q3="q3(regret)", groupby=["strategy"]

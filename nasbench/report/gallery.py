@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from nasbench.report.critical_difference import critical_difference
+from nasbench.report.embed import in_columns
 from nasbench.report.distributions import final_regret
 from nasbench.report.intervals import speedups
 from nasbench.report.lines import anytime, runtime_distribution
-from nasbench.report.marks import Canvas
+from nasbench.report.marks import MANY, Canvas
 from nasbench.report.pairwise import improvement_matrix
 from nasbench.report.theme import CONFIG, Styles, styles_of
 
@@ -122,6 +123,8 @@ def figures(data: ReportData) -> Iterator[Figure]:
 
 def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
     bands = "Mean over seeds with its 95 % bootstrap band"
+    if len(data.strategies) >= MANY:
+        bands += " (of the strategies that are pressed above)"
     for name, title, caption, frame in (
         (
             "anytime",
@@ -183,13 +186,18 @@ def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
         "Probability of improvement",
         "How often the row ends better than the column with the same seed, ties counting one half; * marks a "
         "significant difference (Holm).",
-        paper_spec(improvement_matrix(frame, order, first, Canvas(70 * len(order), 0, False))),
+        paper_spec(improvement_matrix(frame, order, first, Canvas(_cells(len(order)), 0, False))),
         [Panel(first, page_spec(improvement_matrix(frame, order, first, page)))],
         [
             Panel(label, page_spec(improvement_matrix(frame, order, label, page)))
             for label, (frame, order) in others_tested
         ],
     )
+
+
+def _cells(strategies: int) -> int:
+    """Width of a matrix on paper."""
+    return max(46 * strategies, min(70 * strategies, 420))
 
 
 def reference_regret(data: ReportData, facts: TaskFacts) -> float | None:
@@ -223,6 +231,6 @@ def paper_spec(chart: alt.LayerChart | alt.ConcatChart) -> Spec:
 
 
 def page_spec(chart: alt.LayerChart) -> Spec:
-    """Vega-Lite without what the page states once: schema and configuration."""
-    spec = chart.to_dict(validate=False)
+    """Vega-Lite without what the page states once: schema and configuration; its data in columns."""
+    spec = in_columns(chart.to_dict(validate=False))
     return {key: value for key, value in spec.items() if key not in ("$schema", "config")}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.report.axes import regret_scale, ticks
-from nasbench.report.marks import Canvas, colour, dash, finish, floor_region, regret_title, stress, table
+from nasbench.report.marks import MANY, Canvas, band, colour, dash, finish, floor_region, regret_title, stress, table
 from nasbench.report.numbers import time_unit
 from nasbench.report.theme import Styles
 
@@ -46,12 +46,12 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
     columns = ("strategy", "x", "mean", "low", "high", *(("observed", "seeds", "hover") if canvas.interactive else ()))
     data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
     legend = None if canvas.interactive else _legend()
-    band = alt.Chart().mark_area(interpolate="step-after").encode(
+    area = alt.Chart().mark_area(interpolate="step-after").encode(
         x=x,
         y=alt.Y("low:Q", scale=scale.scale),
         y2="high:Q",
         color=colour(styles, present, legend),
-        opacity=stress(canvas, 0.13),
+        opacity=band(canvas, len(present)),
     )
     line = alt.Chart().mark_line(interpolate="step-after", strokeWidth=2).encode(
         x=x,
@@ -60,7 +60,7 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
         strokeDash=dash(styles, present, legend),
         opacity=stress(canvas, 1.0),
     )
-    drawn = [band, line]
+    drawn = [area, line] if canvas.interactive or len(present) <= MANY else [line]
     if canvas.interactive:
         tips = [
             alt.Tooltip("strategy:N"),
@@ -126,7 +126,7 @@ def _along(x: pd.Series[Any], title: str, logarithmic: bool) -> alt.X:
         axis = alt.Axis(values=ticks(first, last), format=",~g", grid=False, labelFlush=True)
         return alt.X("x:Q", title=title, axis=axis, scale=alt.Scale(type="log", domain=[first, last], nice=False))
     scale = alt.Scale(domain=[min(first, 1.0), max(last, first + 1)], nice=False)
-    return alt.X("x:Q", title=title, axis=alt.Axis(format=",~g", tickCount=6, grid=False), scale=scale)
+    return alt.X("x:Q", title=title, axis=alt.Axis(tickCount=6, grid=False), scale=scale)
 
 
 def _legend() -> alt.Legend:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 FOCUS = "focus"
 """Parameter of every interactive chart: labels of the strategies to stress; none stresses all."""
 
+MANY = 8
+"""Above this many strategies in one chart, bands would hide each other."""
+
 _DIGITS = 5
+_SHOWN_LETTERS = 27
 
 
 class Canvas(NamedTuple):
@@ -96,6 +100,28 @@ def stress(canvas: Canvas, shown: float) -> Any:
         return alt.value(shown)
     focused = f"length({FOCUS}) == 0 || indexof({FOCUS}, datum.strategy) >= 0"
     return alt.condition(focused, alt.value(shown), alt.value(shown * 0.12))
+
+
+def band(canvas: Canvas, strategies: int) -> Any:
+    """Opacity of bands: where there are many, only those of the strategies in focus."""
+    if strategies <= MANY:
+        return stress(canvas, 0.13)
+    return alt.condition(f"indexof({FOCUS}, datum.strategy) >= 0", alt.value(0.16), alt.value(0))
+
+
+def names_axis(canvas: Canvas, **options: Any) -> alt.Axis:
+    """An axis of strategy names: whole on paper; on the page long ones lose their middle, as the
+    parameters that tell strategies apart stand at the end.
+    """
+    plain: dict[str, Any] = {
+        "labelPadding": 8, "labelOverlap": False, "ticks": False, "domain": False, "title": None, **options,
+    }  # fmt: skip
+    if not canvas.interactive:
+        return alt.Axis(labelLimit=320, **plain)
+    half = _SHOWN_LETTERS // 2
+    short = f"slice(datum.label, 0, {half}) + '…' + slice(datum.label, -{half})"
+    expression = f"length(datum.label) > {_SHOWN_LETTERS} ? {short} : datum.label"
+    return alt.Axis(labelLimit=200, labelExpr=expression, **plain)
 
 
 def finish(layers: Sequence[alt.Chart | alt.LayerChart], canvas: Canvas, title: str, subtitle: str = "") -> alt.LayerChart:

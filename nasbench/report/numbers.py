@@ -62,7 +62,7 @@ def percent(share: float | None) -> str:
         return MISSING
     value = 100 * share
     whole = math.isclose(value, round(value), abs_tol=1e-9) or value >= 10
-    return f"{value:.0f}\u00a0%" if whole else f"{number(value, 2)}\u00a0%"
+    return f"{value:.0f}\u00a0%" if whole else f"{value:.2g}\u00a0%"
 
 
 def p_value(p: float | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from nasbench.report.marks import Canvas, chart, finish
+from nasbench.report.marks import Canvas, chart, finish, names_axis, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +27,15 @@ def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas
         title: the task, or what is pooled.
         canvas: where to draw; its height is set by the number of strategies.
     """
-    values = [cell for pair in frame.to_dict("records") for cell in _both_ways(pair)]
-    axis: dict[str, Any] = {"labelLimit": 150, "labelOverlap": False, "ticks": False, "domain": False}
+    import pandas as pd
+
+    cells = pd.DataFrame([cell for pair in frame.to_dict("records") for cell in _both_ways(pair)])
+    values = table(cells, **{str(name): str(name) for name in cells})
+    domain = alt.Scale(domain=order)
+    above = names_axis(canvas, orient="top", labelAngle=-40)
     base = chart(values).encode(
-        x=alt.X("other:N", sort=order, title=None, axis=alt.Axis(orient="top", labelAngle=-40, **axis), scale=_domain(order)),
-        y=alt.Y("strategy:N", sort=order, title=None, axis=alt.Axis(**axis), scale=_domain(order)),
+        x=alt.X("other:N", sort=order, axis=above, scale=domain),
+        y=alt.Y("strategy:N", sort=order, axis=names_axis(canvas), scale=domain),
     )
     tips = [
         alt.Tooltip("strategy:N", title="ends better"),
@@ -39,7 +43,7 @@ def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas
         alt.Tooltip("improvement:Q", title="probability", format=".3~g"),
         alt.Tooltip("p_holm:Q", title="Holm p", format=".2~g"),
     ]
-    cells = base.mark_rect(stroke="#ffffff", strokeWidth=2, cornerRadius=3).encode(
+    squares = base.mark_rect(stroke="#ffffff", strokeWidth=2, cornerRadius=3).encode(
         color=alt.Color(
             "improvement:Q",
             legend=None,
@@ -53,11 +57,7 @@ def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas
         color=alt.condition("abs(datum.improvement - 0.5) > 0.3", alt.value("#ffffff"), alt.value("#1f2328")),
         opacity=alt.condition(readable, alt.value(1), alt.value(0)),
     )
-    return finish([cells, text], canvas._replace(height=CELL * len(order)), title)
-
-
-def _domain(order: list[str]) -> alt.Scale:
-    return alt.Scale(domain=order)
+    return finish([squares, text], canvas._replace(height=CELL * len(order)), title)
 
 
 def _both_ways(pair: dict[str, Any]) -> list[dict[str, Any]]:

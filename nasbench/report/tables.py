@@ -116,7 +116,8 @@ def _with_interval(name: str, low: str, high: str, places: int | None, unit: str
     def cell(record: Record) -> Cell:
         value = record[name]
         shown = fixed(value, places) + (unit if known(value) else "")
-        return Cell(shown, _order(value), interval(record[low], record[high], places))
+        spread = interval(record[low], record[high], places) if record.get("seeds", 2) > 1 else ""
+        return Cell(shown, _order(value), spread)
 
     return cell
 
@@ -131,12 +132,11 @@ def _formatted(name: str, text: Callable[[Any], str]) -> Callable[[Record], Cell
 def summary_table(data: ReportData, facts: TaskFacts) -> Table:
     """One row a strategy, best mean table regret first.
 
-    Columns that no task of the report can fill are left out and named in the notes.
+    Columns that the task cannot fill are left out and named in the notes.
     """
     records = _of(data.summary, facts)
     unit = difference_unit(facts.unit)
     regret = decimals_for([r["regret_mean"] for r in records])
-    speed = decimals_for([r["speedup"] for r in records])
     optional = {
         "held_out_regret": (
             Head("held-out regret", "Mean regret on the training runs that the search was not shown"),
@@ -155,7 +155,7 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
             _formatted("reaches_optimum", percent),
         ),
     }
-    missing = [name for name in optional if not data.summary[name].notna().any()]
+    missing = [name for name in optional if not any(known(r[name]) for r in records)]
     columns: list[Column] = [
         _STRATEGY,
         (
@@ -163,18 +163,17 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
             lambda r: Cell(
                 fixed(r["regret_mean"], regret),
                 _order(r["regret_mean"]),
-                interval(r["regret_low"], r["regret_high"], regret),
+                interval(r["regret_low"], r["regret_high"], regret) if r["seeds"] > 1 else "",
                 strong=r["regret_mean"] == min((x["regret_mean"] for x in records if known(x["regret_mean"])), default=None),
             ),
         ),
-        (Head("median", "Median table regret"), _fixed("regret_median", records, regret)),
         (
             Head("random search, exact", "Expected table regret of random search at equal evaluations"),
             _fixed("random_search_regret", records, regret),
         ),
         (
             Head("speed-up", "Over random search, with its 95 % interval"),
-            _with_interval("speedup", "speedup_low", "speedup_high", speed, "×"),
+            _with_interval("speedup", "speedup_low", "speedup_high", None, "×"),
         ),
         (
             Head("P(better)", f"Probability of a better end than {CONTROL} with the same seed, with its 95 % interval"),
@@ -202,7 +201,7 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
 
 _WHY_MISSING = {
     "held_out_regret": "held-out regret (no training run was held out)",
-    "test_regret": "test regret (the tables have no matching test column)",
+    "test_regret": "test regret (the table has no matching test column)",
     "reaches_optimum": "share that reaches the optimum (only meaningful without training noise)",
 }
 
@@ -222,7 +221,6 @@ def overall_table(data: ReportData) -> Table | None:
     if len(data.tasks) < 2 or not len(data.overall):
         return None
     records = data.overall.to_dict("records")
-    speed = decimals_for([r["speedup"] for r in records])
     columns: list[Column] = [
         _STRATEGY,
         (
@@ -231,11 +229,11 @@ def overall_table(data: ReportData) -> Table | None:
         ),
         (
             Head("speed-up", "Geometric mean over tasks, with its 95 % interval over seeds"),
-            _with_interval("speedup", "speedup_low", "speedup_high", speed, "×"),
+            _with_interval("speedup", "speedup_low", "speedup_high", None, "×"),
         ),
         (
             Head("speed-up, middle half", "The same from interquartile means over the seeds of each task"),
-            _with_interval("speedup_iqm", "speedup_iqm_low", "speedup_iqm_high", speed, "×"),
+            _with_interval("speedup_iqm", "speedup_iqm_low", "speedup_iqm_high", None, "×"),
         ),
     ]
     return _table(f"All {len(data.tasks)} tasks", columns, records)

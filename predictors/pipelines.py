@@ -1,0 +1,72 @@
+"""How an encoder and a regressor become a predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.pipeline import Pipeline
+
+from nasbench.errors import UnknownNameError
+from nasbench.predictors.encoders import default_encoder
+from nasbench.predictors.features import default_groups
+from nasbench.space import SearchSpace
+
+
+class MeanOnly(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Any scikit-learn regressor behind the predictors' `predict`; its standard deviations are NaN.
+
+    Args:
+        regressor: whose `predict` has no `return_std`.
+    """
+
+    def __init__(self, regressor: Any) -> None:
+        self.regressor = regressor
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> MeanOnly:
+        """Fit a clone of the regressor."""
+        self.regressor_ = clone(self.regressor).fit(X, y)
+        return self
+
+    def predict(
+        self,
+        X: ArrayLike,
+        return_std: bool = False,
+    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The regressor's prediction `(n,)`, and NaN for the unknown spread if wanted."""
+        mean = np.asarray(self.regressor_.predict(X), dtype=np.float64)
+        return (mean, np.full(len(mean), np.nan)) if return_std else mean
+
+
+def build(name: str, regressor_class: Any, space: SearchSpace, functional: bool, params: Mapping[str, Any]) -> Pipeline:
+    """The pipeline of the space's default encoder and the regressor.
+
+    A regressor that takes `groups` is given the encoder's columns that belong together.
+
+    Args:
+        name: how errors name the predictor.
+        regressor_class: a scikit-learn regressor class.
+        space: where the genotypes live.
+        functional: see `nasbench.predictors.encoders.default_encoder`.
+        params: of the regressor.
+
+    Raises:
+        UnknownNameError: a parameter that the regressor does not have.
+    """
+    known = signature(regressor_class).parameters
+    for given in params:
+        if given not in known:
+            raise UnknownNameError(f"parameter of predictor {name!r}:", given, known)
+    given_params = dict(params)
+    if "groups" in known:
+        given_params.setdefault("groups", default_groups(space, functional))
+    if "n_jobs" in known:
+        given_params.setdefault("n_jobs", 1)
+    regressor = regressor_class(**given_params)
+    if "return_std" not in signature(regressor.predict).parameters:
+        regressor = MeanOnly(regressor)
+    return Pipeline([("encode", default_encoder(space, functional)), ("regress", regressor)])
