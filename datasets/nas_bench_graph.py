@@ -74,12 +74,8 @@ def _dataset(path: Path, keys: list[int]) -> Dataset:
         ),
     }  # fmt: skip
     cost = {
-        "latency_ms": Column(
-            column["latency"] * 1e3, "minimize", "ms", "cost", description="published in seconds"
-        ),
-        "params": Column(
-            counts(column["para"]), "minimize", "count", "cost", description="published in millions"
-        ),
+        "latency_ms": Column(column["latency"] * 1e3, "minimize", "ms", "cost", description="published in seconds"),
+        "params": Column(counts(column["para"]), "minimize", "count", "cost", description="published in millions"),
     }
     recipe = Protocol("full", None, {}, final=final, cost=cost)
     covered = None if len(rows) == len(keys) else rows

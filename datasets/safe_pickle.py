@@ -43,9 +43,7 @@ def numpy_scalar_globals() -> dict[tuple[str, str], Any]:
     }
 
 
-def read_pickle(
-    path: Path, allowed: Mapping[tuple[str, str], Any] | None = None, max_bytes: int = MAX_BYTES
-) -> Any:
+def read_pickle(path: Path, allowed: Mapping[tuple[str, str], Any] | None = None, max_bytes: int = MAX_BYTES) -> Any:
     """The object in a pickle file, built from plain builtins and the allowed globals only.
 
     Args:

@@ -82,9 +82,7 @@ class Benchmark:
         self.noise_floor = self._data.noise_floor
         self.full_space: SearchSpace = from_definition(table.space_kind, table.space_definition)
         if self.full_space.sha256 != table.attrs["space_sha256"]:
-            raise TableError(
-                f"{table.path} was made for another version of its search space; delete it and load again"
-            )
+            raise TableError(f"{table.path} was made for another version of its search space; delete it and load again")
         self._rows = self._data.rows
         self._size = len(table if self._rows is None else self._rows)
         self._means: dict[tuple[str, str], Floats] = {}
@@ -228,9 +226,7 @@ class Benchmark:
         row = int(np.nanargmax(sign * values))
         return tuple(self.genotypes[row].tolist()), float(values[row])
 
-    def repeat_positions_of(
-        self, protocol: str | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def repeat_positions_of(self, protocol: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which training runs exist: counts `(A,)` and, left-aligned, their numbers `(A, R)`."""
         recipe = self.protocol(protocol)
         if recipe.name not in self._positions:
@@ -424,9 +420,7 @@ def load(name: str) -> Benchmark:
     try:
         return _load(family, dataset or "default", _identity(family))
     except UnknownNameError:
-        raise UnknownNameError(
-            "benchmark", name, installed_names(), hint="`nasbench list` describes them."
-        ) from None
+        raise UnknownNameError("benchmark", name, installed_names(), hint="`nasbench list` describes them.") from None
 
 
 FileIdentity = tuple[str, int, int]

@@ -140,15 +140,17 @@ def compare(
         seeds: a number of seeds (0 to n - 1), or the seeds themselves.
         out: folder of the run store and, after `report()`, of the report.
         jobs: processes.
-        backend: joblib's backend for more than one process.
+        backend: joblib's backend for more than one process: `loky`, `dask` or `ray`.
         salts: one a strategy, to enter identical strategies twice.
         progress: called with (runs finished, runs in all).
         command: how it was called, for the provenance.
 
     Raises:
         TaskError, StrategyError, UnknownNameError: the comparison cannot be run as asked.
+        MissingExtraError: the backend's package is not installed.
         RecordsError: the run store cannot be used.
     """
+    experiment.check_jobs(jobs, backend)
     real_tasks = [Task(t, evaluations=DEFAULT_EVALUATIONS) if isinstance(t, str) else t for t in tasks]
     real_strategies = [create(s) if isinstance(s, str) else s for s in strategies]
     planned = experiment.plan(real_tasks, experiment.entries(real_strategies, salts), _seeds(seeds))

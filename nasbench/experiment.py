@@ -72,10 +72,10 @@ def entries(strategies: Sequence[Strategy], salts: Sequence[str] | None = None) 
         entry_of(strategy, salt=salt)
         for strategy, salt in zip(strategies, salts or [""] * len(strategies), strict=True)
     ]
-    names = [entry.name for entry in raw]
+    variants = {entry.name: {other.params for other in raw if other.name == entry.name} for entry in raw}
     label: dict[Entry, str] = {}
     for strategy, entry in zip(strategies, raw, strict=True):
-        text = _label(strategy, entry) if names.count(entry.name) > 1 else entry.name.rpartition(":")[2]
+        text = _label(strategy, entry) if len(variants[entry.name]) > 1 else entry.name.rpartition(":")[2]
         label[entry._replace(label="")] = f"{text} #{entry.salt}" if entry.salt else text
     label = _told_apart(label)
     return [
@@ -152,12 +152,7 @@ def execute(
         jobs: processes; 1 stays in this one.
         backend: joblib's backend where jobs > 1: `loky`, `dask` or `ray`.
         progress: told after each run.
-
-    Raises:
-        TaskError: no such backend.
-        MissingExtraError: its package is not installed.
     """
-    _check_backend(backend)
     kept = records.finished()
     todo = [p for p in planned if p.key not in kept]
     done = len(planned) - len(todo)
@@ -177,7 +172,15 @@ def execute(
     ]
 
 
-def _check_backend(backend: str) -> None:
+def check_jobs(jobs: object, backend: str) -> None:
+    """Whether runs can be done in so many processes of a backend.
+
+    Raises:
+        TaskError: no positive whole number, or no such backend.
+        MissingExtraError: the backend's package is not installed.
+    """
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise TaskError(f"jobs must be a positive whole number of processes, got {jobs!r}")
     if backend not in BACKENDS:
         raise TaskError(f"backend must be one of {', '.join(BACKENDS)}; got {backend!r}")
     package = BACKENDS[backend]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nasbench.registry import Registry
@@ -23,7 +24,7 @@ REGISTRY = Registry(
 )
 
 
-def list() -> list[str]:
+def list() -> Sequence[str]:
     """Names of all predictors; imports none of them."""
     return REGISTRY.names()
 

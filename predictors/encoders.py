@@ -18,7 +18,7 @@ from nasbench.predictors import features
 from nasbench.space import SearchSpace
 
 
-class Encoder(TransformerMixin, BaseEstimator):
+class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of the encoders.
 
     Args:
@@ -92,7 +92,7 @@ class PathCounts(Encoder):
     """Number of input-to-output paths with each sequence of operations, raised to a power.
 
     It identifies architectures that compute the same function: for accuracy and loss only, never
-    for parameters, FLOPs, latency or energy.
+    for parameters, FLOPs, latency, energy or training time.
 
     Args:
         space: a cell space, or a partial table of one.
@@ -113,6 +113,26 @@ class PathCounts(Encoder):
         return np.array(cells.path_names if cells else (), dtype=object)
 
 
+class PathFeatures(Encoder):
+    """Square roots of path counts, then path extremes: what predictors of accuracy start from.
+
+    Like `PathCounts` for functional objectives only. The extremes (the longest path, and the most of
+    each operation on one path) are functions of the counts, but tell depth in a way that a distance
+    between counts does not.
+    """
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """`(n, sequences + operations + 1)`."""
+        counts = features.path_counts(self.space, X)
+        return np.concatenate([counts, features.path_extremes(self.space, X)], axis=1)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """The sequences of operations, then the extremes."""
+        cells = features.path_space(self.space)
+        names = (*cells.path_names, *features.extreme_names(self.space)) if cells else ()
+        return np.array(names, dtype=object)
+
+
 def default_encoder(space: SearchSpace, functional: bool = True) -> Encoder:
     """The encoder for an objective (`Objective.functional` says which kind it is).
 
@@ -121,8 +141,8 @@ def default_encoder(space: SearchSpace, functional: bool = True) -> Encoder:
         functional: whether the target depends on the computed function only.
 
     Returns:
-        `PathCounts` for a functional objective on a cell space, else `Mixed`.
+        `PathFeatures` for a functional objective on a cell space, else `Mixed`.
     """
     if functional and features.path_space(space) is not None:
-        return PathCounts(space)
+        return PathFeatures(space)
     return Mixed(space)

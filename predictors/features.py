@@ -76,6 +76,37 @@ def path_counts(space: SearchSpace, genotypes: ArrayLike, power: float = 0.5) ->
     return counts if power == 1 else np.asarray(counts**power)
 
 
+def path_extremes(space: SearchSpace, genotypes: ArrayLike) -> NDArray[np.float64]:
+    """How deep the paths are: `(n, operations + 1)`.
+
+    For each operation the largest number of its instances on one path, then the largest number of
+    operations on one path.
+
+    Args:
+        space: a cell space, or a partial table of one.
+        genotypes: `(n, G)`.
+
+    Raises:
+        GenotypeError: the space counts no paths.
+    """
+    names, sequences = _sequences(space)
+    instances = np.array([[s.count(name) for name in names] + [len(s)] for s in sequences], dtype=np.float64)
+    present = path_counts(space, genotypes, power=0)
+    return np.stack([(present * column).max(axis=1) for column in instances.T], axis=1)
+
+
+def extreme_names(space: SearchSpace) -> tuple[str, ...]:
+    """Names of the columns of `path_extremes`."""
+    return (*(f"most {name} on a path" for name in _sequences(space)[0]), "longest path")
+
+
+def _sequences(space: SearchSpace) -> tuple[list[str], list[list[str]]]:
+    """The operations that occur on paths, sorted, and the sequences that `path_counts` counts."""
+    cells = path_space(space)
+    sequences = [name.split(">")[1:-1] for name in cells.path_names] if cells else []
+    return sorted({operation for sequence in sequences for operation in sequence}), sequences
+
+
 def mixed(space: SearchSpace, genotypes: ArrayLike) -> NDArray[np.float64]:
     """Unit ranks where a position is ordered, one-hot columns where it is not, in genotype order."""
     batch = space.check(genotypes)
@@ -105,17 +136,26 @@ def default_features(space: SearchSpace, genotypes: ArrayLike, functional: bool)
             Only then may features identify architectures that compute the same function.
 
     Returns:
-        Square roots of path counts for a functional objective on a cell space, else `mixed`.
+        Square roots of path counts, then path extremes, for a functional objective on a cell space;
+        else `mixed`.
     """
     if functional and path_space(space) is not None:
-        return path_counts(space, genotypes)
+        counts = path_counts(space, genotypes)
+        return np.concatenate([counts, path_extremes(space, genotypes)], axis=1)
     return mixed(space, genotypes)
 
 
 def default_groups(space: SearchSpace, functional: bool) -> Groups:
-    """The columns of `default_features` that belong together: all paths, or those of a position."""
+    """The columns of `default_features` that belong together.
+
+    All path counts, and all path extremes; or the columns of each position.
+    """
     cells = path_space(space) if functional else None
-    return mixed_groups(space) if cells is None else (tuple(range(len(cells.path_names))),)
+    if cells is None:
+        return mixed_groups(space)
+    counts = len(cells.path_names)
+    extremes = len(extreme_names(space))
+    return tuple(range(counts)), tuple(range(counts, counts + extremes))
 
 
 class FeatureClasses(NamedTuple):

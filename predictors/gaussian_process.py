@@ -75,7 +75,7 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
     """Squared Euclidean distances of the rows, `(n, m)`."""
     squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)
     squares -= 2.0 * (a @ b.T)
-    return np.maximum(squares, 0.0, out=squares)
+    return np.asarray(np.maximum(squares, 0.0, out=squares))
 
 
 def matern52(squares: Floats) -> Floats:
@@ -236,10 +236,6 @@ class Posterior:
     def variance(self, white: Floats) -> Floats:
         """Posterior variance of the noise-free value at the candidates, `(m,)`."""
         return np.asarray(np.maximum(1.0 - self.explained, 1e-10) * self.signal(white))
-
-    def mean_at_observed(self, white: Floats, y: Floats) -> Floats:
-        """Posterior mean at the observed inputs, `(n,)`: y - noise * K^-1 y."""
-        return np.asarray(y - self.hyperparameters.noise * (white @ self._factor))
 
     def believe(self, y: Floats, unknown: NDArray[np.bool_]) -> Floats:
         """Targets with their unknown entries replaced by their posterior mean given the known ones.

@@ -11,7 +11,7 @@ from nasbench.predictors.features import Groups
 from nasbench.predictors.gaussian_process import Hyperparameters, Posterior, Prior, fit, typical_distance
 
 
-class GaussianProcess(RegressorMixin, BaseEstimator):
+class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Matern 5/2 Gaussian process, hyper-parameters by marginal likelihood with log-normal priors.
 
     Targets are standardised. Deterministic; `random_state` is accepted so that all predictors are
@@ -44,15 +44,16 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> GaussianProcess:
         """Fit to features `(n, d)` and targets `(n,)`."""
-        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
-        self._groups: Groups = self.groups or (tuple(range(X.shape[1])),)
-        spread = self.lengthscale * typical_distance(X)
+        features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        self.n_features_in_ = features.shape[1]
+        self._groups: Groups = self.groups or (tuple(range(features.shape[1])),)
+        spread = self.lengthscale * typical_distance(features)
         prior = Prior(Hyperparameters((spread,) * len(self._groups), self.noise))
-        self.centre_, self.scale_ = float(np.mean(y)), float(np.std(y)) or 1.0
-        self._X, self._y = X, (y - self.centre_) / self.scale_
+        self.centre_, self.scale_ = float(targets.mean()), float(targets.std()) or 1.0
+        self._X, self._y = features, (targets - self.centre_) / self.scale_
         self.hyperparameters_ = prior.centre
         if self.iterations:
-            self.hyperparameters_ = fit(X, self._y, self._groups, prior.centre, prior, self.iterations)
+            self.hyperparameters_ = fit(features, self._y, self._groups, prior.centre, prior, self.iterations)
         return self
 
     def predict(
@@ -62,8 +63,8 @@ class GaussianProcess(RegressorMixin, BaseEstimator):
     ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Posterior mean `(n,)`, and standard deviation of the noise-free value if wanted."""
         check_is_fitted(self)
-        X = check_array(X, dtype=np.float64)
-        posterior = Posterior(X, self._groups, self.hyperparameters_, capacity=len(self._X))
+        features = check_array(X, dtype=np.float64)
+        posterior = Posterior(features, self._groups, self.hyperparameters_, capacity=len(self._X))
         posterior.extend(self._X)
         white = posterior.whiten(self._y)
         mean = self.centre_ + self.scale_ * posterior.mean(white)

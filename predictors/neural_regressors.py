@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 from nasbench.predictors.mlp_ensemble import MLPEnsemble
 
 
-class NeuralEnsemble(RegressorMixin, BaseEstimator):
+class NeuralEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Mean and spread of small perceptrons trained from different initial weights.
 
     Targets are standardised. Source: White, Neiswanger and Savani, BANANAS, AAAI 2021.
@@ -42,13 +42,14 @@ class NeuralEnsemble(RegressorMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> NeuralEnsemble:
         """Fit to features `(n, d)` and targets `(n,)`."""
-        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
-        self.centre_, self.scale_ = float(np.mean(y)), float(np.std(y)) or 1.0
+        features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        self.n_features_in_ = features.shape[1]
+        self.centre_, self.scale_ = float(targets.mean()), float(targets.std()) or 1.0
         self.ensemble_ = MLPEnsemble(
             self.members, self.layers, self.width, self.steps, learning_rate=self.learning_rate
         )
         rng = np.random.default_rng(self.random_state)
-        self.ensemble_.fit(X, (y - self.centre_) / self.scale_, rng)
+        self.ensemble_.fit(features, (targets - self.centre_) / self.scale_, rng)
         return self
 
     def predict(

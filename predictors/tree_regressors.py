@@ -47,8 +47,8 @@ class RandomForest(RandomForestRegressor):  # type: ignore[misc]
         if not return_std:
             return np.asarray(super().predict(X))
         check_is_fitted(self)
-        X = check_array(X, dtype=np.float32)
-        trees = np.array([tree.predict(X) for tree in self.estimators_])
+        features = check_array(X, dtype=np.float32)
+        trees = np.array([tree.predict(features) for tree in self.estimators_])
         return trees.mean(axis=0), trees.std(axis=0)
 
 
@@ -91,7 +91,8 @@ class XGBoostEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Fit to features `(n, d)` and targets `(n,)`."""
         from xgboost import XGBRegressor
 
-        X, y = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
+        self.n_features_in_ = features.shape[1]
         self.models_ = [
             XGBRegressor(
                 n_estimators=self.n_estimators,
@@ -101,7 +102,7 @@ class XGBoostEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 colsample_bytree=self.colsample_bytree,
                 random_state=self.random_state + member,
                 n_jobs=1,
-            ).fit(X, y)
+            ).fit(features, targets)
             for member in range(self.members)
         ]
         return self
@@ -109,7 +110,7 @@ class XGBoostEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
         """Mean over the members `(n,)`, and their standard deviation if wanted."""
         check_is_fitted(self)
-        X = check_array(X, dtype=np.float64)
-        predicted = np.array([model.predict(X) for model in self.models_], dtype=np.float64)
+        features = check_array(X, dtype=np.float64)
+        predicted = np.array([model.predict(features) for model in self.models_], dtype=np.float64)
         mean = predicted.mean(axis=0)
         return (mean, predicted.std(axis=0)) if return_std else mean

@@ -138,4 +138,4 @@ class BANANAS(Strategy):
         x = default_features(space, np.array(trained), functional)
         ensemble.fit(x, rank_gaussian(np.array(utilities)), self.rng)
         predicted = ensemble.predict(default_features(space, genotypes, functional))
-        return self.rng.normal(predicted.mean(axis=0), predicted.std(axis=0))
+        return np.asarray(self.rng.normal(predicted.mean(axis=0), predicted.std(axis=0)))

@@ -84,7 +84,7 @@ class WholePool:
         feature_class = int(self._classes.of[position])
         self._left[feature_class] -= self._free[position]
         self._free[position] = False
-        return self._classes.features[feature_class]
+        return np.asarray(self._classes.features[feature_class])
 
 
 class SampledPool:

@@ -43,7 +43,7 @@ def compare(
     resume: Annotated[bool, typer.Option(help="Whether a curve trial pays only what it adds.")] = True,
     allow_test: Annotated[bool, typer.Option("--allow-test", help="Search on a test column, and say so.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Simulated asynchronous workers.")] = 1,
-    jobs: Annotated[int | None, typer.Option(help="Processes.  [default: the cores of this machine]")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: the cores of this machine]")] = None,
     backend: Annotated[str, typer.Option(help="joblib backend: loky, dask or ray.")] = "loky",
     out: Annotated[Path, typer.Option(help="Folder of the runs and the report.")] = Path("nasbench-compare"),
     report_: Annotated[bool, typer.Option("--report/--no-report", help="Write the charts and the page.")] = True,

@@ -10,7 +10,8 @@ The numbers come from `nasbench.analysis`; nothing here computes one. Layout, on
     pairwise: probability of improvement between all pairs.
     critical_difference: the critical-difference diagram.
     gallery: which charts a report has, each once interactive and once for paper.
-    numbers: figures as text. tables: frames as tables of text.
+    numbers: figures as text. cells, tables, details: frames as tables of text.
+    context, glossary: what the page's template is given.
     embed: specs and scripts inside a page that loads nothing.
     site: writes the page, the charts and the data files.
     terminal: the same in a terminal.

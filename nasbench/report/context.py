@@ -6,16 +6,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nasbench.report.details import cost_table, failures, targets_table, tests_table
 from nasbench.report.glossary import GLOSSARY
-from nasbench.report.numbers import count, difference_unit, number, ranges
-from nasbench.report.tables import (
-    cost_table,
-    failures,
-    overall_table,
-    summary_table,
-    targets_table,
-    tests_table,
-)
+from nasbench.report.numbers import count, difference_unit, metric_name, number, ranges
+from nasbench.report.tables import overall_table, summary_table
 from nasbench.report.theme import styles_of
 
 if TYPE_CHECKING:
@@ -78,7 +72,7 @@ def build(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, An
         "few_tasks": len(data.tasks) <= FEW_TASKS,
         "tasks": [(facts, labels_of(facts)) for facts in data.tasks],
         "number": number,
-        "difference_unit": difference_unit,
+        "metric_name": metric_name,
         "figures": views,
         "overall": overall_table(data),
         "summaries": [summary_table(data, facts) for facts in data.tasks],
@@ -187,5 +181,3 @@ def _settings(values: Mapping[str, Any]) -> str:
         for key, value in values.items()
         if key not in skipped and value is not None
     )
-
-

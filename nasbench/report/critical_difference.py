@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from nasbench.report.marks import chart
+from nasbench.report.data import records
+from nasbench.report.marks import Layered, chart
 from nasbench.report.theme import INK, SOFT_INK, Styles
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ _LONGEST = 30
 """Letters of the longest label that is drawn whole."""
 
 
-def critical_difference(
-    frame: pd.DataFrame, title: str, styles: Styles, width: int, two_sided: bool = True
-) -> alt.LayerChart:
+def critical_difference(frame: pd.DataFrame, title: str, styles: Styles, width: int, two_sided: bool = True) -> Layered:
     """Ranks on an axis, names on leaders below it, bars that join cliques.
 
     Args:
@@ -43,7 +42,7 @@ def critical_difference(
         width: of the whole diagram, pixels.
         two_sided: names at both sides, as in papers; else all at the right, for narrow columns.
     """
-    ranked = frame.sort_values("average_rank", kind="stable").to_dict("records")
+    ranked = records(frame.sort_values("average_rank", kind="stable"))
     count = len(ranked)
     for row in ranked:
         row["colour"] = styles[row["strategy"]].colour
@@ -87,9 +86,7 @@ def critical_difference(
             )
     if cliques:
         layers.append(
-            chart(cliques)
-            .mark_rule(strokeWidth=5, color=INK, strokeCap="round")
-            .encode(x=x("x"), x2="x2", y=y("y"))
+            chart(cliques).mark_rule(strokeWidth=5, color=INK, strokeCap="round").encode(x=x("x"), x2="x2", y=y("y"))
         )
     layered = alt.layer(*layers).properties(width=width, height=height)
     return layered.properties(title=alt.TitleParams(text=[title], limit=width)) if title else layered

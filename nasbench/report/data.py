@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nasbench.run import Run
 
@@ -130,6 +130,11 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
         ecdf=ecdf(runs, points=points),
         rankings=rankings,
     )
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame as dictionaries."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def facts_of(task: Task, label: str) -> TaskFacts:

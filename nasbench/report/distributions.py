@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from nasbench.report.axes import regret_scale
-from nasbench.report.marks import Canvas, chart, colour, finish, floor_region, names_axis, regret_title, stress, table
+from nasbench.report.marks import (
+    Canvas,
+    Layered,
+    chart,
+    colour,
+    finish,
+    floor_region,
+    names_axis,
+    regret_title,
+    stress,
+    table,
+)
+from nasbench.report.numbers import metric_name
 from nasbench.report.theme import GREY, Styles
 
 if TYPE_CHECKING:
@@ -22,7 +34,7 @@ _GOLDEN = 0.6180339887498949
 
 def final_regret(
     frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas, random_search: float | None
-) -> alt.LayerChart:
+) -> Layered:
     """One dot a run, quartile box and median a strategy; best mean first.
 
     Args:
@@ -57,7 +69,7 @@ def final_regret(
         alt.Tooltip("strategy:N"),
         alt.Tooltip("seed:Q"),
         alt.Tooltip("regret:Q", title="table regret", format=".4~g"),
-        alt.Tooltip("observed:Q", title=f"observed {facts.metric}", format=".6~g"),
+        alt.Tooltip("observed:Q", title=f"observed {metric_name(facts.metric)}", format=".6~g"),
         alt.Tooltip("architecture:N"),
     ]
     dots = (
@@ -80,5 +92,3 @@ def final_regret(
             .encode(x=alt.X("random_search:Q", scale=scale.scale))
         )
     return finish([*layers, box, dots, median], canvas._replace(height=ROW * len(order)), facts.label)
-
-

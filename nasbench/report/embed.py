@@ -32,7 +32,7 @@ def in_columns(spec: dict[str, Any]) -> dict[str, Any]:
     security policy forbids that. Columns are smaller too: texts become numbers of a list of texts.
     """
     formats: dict[str, dict[str, str]] = {}
-    lean = _without_formats(spec, formats)
+    lean: dict[str, Any] = _without_formats(spec, formats)
     for name, parse in formats.items():
         lean["datasets"][name] = {"columns": _columns(lean["datasets"][name], parse)}
     return lean
@@ -85,7 +85,7 @@ def vega_bundle() -> str:
     """
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle()
+    bundle: str = vl_convert.javascript_bundle(None)
     if "</script" in bundle.lower() or "<!--" in bundle:
         raise RuntimeError("the installed vl-convert's script cannot stand inside a page")
     return bundle

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from nasbench.report.critical_difference import critical_difference
-from nasbench.report.embed import in_columns
 from nasbench.report.distributions import final_regret
+from nasbench.report.embed import in_columns
 from nasbench.report.intervals import speedups
 from nasbench.report.lines import anytime, runtime_distribution
-from nasbench.report.marks import MANY, Canvas
+from nasbench.report.marks import MANY, Canvas, Layered
 from nasbench.report.pairwise import improvement_matrix
 from nasbench.report.theme import CONFIG, Styles, styles_of
 
@@ -29,7 +29,7 @@ _PAPER_WIDTHS = {1: 640, 2: 420}
 _PAPER_WIDTH = 340
 
 Spec = dict[str, Any]
-Draw = Callable[["TaskFacts", Canvas], alt.LayerChart]
+Draw = Callable[["TaskFacts", Canvas], Layered]
 
 
 @dataclass(frozen=True)
@@ -225,12 +225,12 @@ def _per_task(name: str, title: str, caption: str, tasks: Sequence[TaskFacts], d
     )
 
 
-def paper_spec(chart: alt.LayerChart | alt.ConcatChart) -> Spec:
+def paper_spec(chart: Layered | alt.ConcatChart) -> Spec:
     """Vega-Lite with its configuration, for SVG and PNG."""
     return {**chart.to_dict(validate=False), "config": CONFIG, "padding": 14}
 
 
-def page_spec(chart: alt.LayerChart) -> Spec:
+def page_spec(chart: Layered) -> Spec:
     """Vega-Lite without what the page states once: schema and configuration; its data in columns."""
     spec = in_columns(chart.to_dict(validate=False))
     return {key: value for key, value in spec.items() if key not in ("$schema", "config")}

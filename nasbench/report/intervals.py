@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 
 from nasbench.report.axes import ticks
-from nasbench.report.marks import Canvas, chart, colour, finish, names_axis, stress, table
+from nasbench.report.marks import Canvas, Layered, chart, colour, finish, names_axis, stress, table
 from nasbench.report.theme import GREY, Styles
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ ROW = 26
 """Height of one strategy, pixels."""
 
 
-def speedups(frame: pd.DataFrame, title: str, styles: Styles, canvas: Canvas) -> alt.LayerChart:
+def speedups(frame: pd.DataFrame, title: str, styles: Styles, canvas: Canvas) -> Layered:
     """One point and 95 % interval a strategy, fastest first; random search is 1 by construction.
 
     Args:
@@ -32,7 +32,7 @@ def speedups(frame: pd.DataFrame, title: str, styles: Styles, canvas: Canvas) ->
     seen = seen[seen > 0]
     low, high = min(1.0, float(seen.min())) / 1.3, max(1.0, float(seen.max())) * 1.3
     scale = alt.Scale(type="log", domain=[low, high], nice=False, clamp=True)
-    axis = alt.Axis(values=ticks(low, high), format="~g", title="speed-up over random search (×, 95 % interval)")
+    axis = alt.Axis(values=ticks(low, high), format="~g", title="speed-up over random search (×)")
     y = alt.Y("strategy:N", sort=order, axis=names_axis(canvas))
     base = chart(table(frame, strategy="strategy", speedup="speedup", low="speedup_low", high="speedup_high"))
     tips = [

@@ -9,8 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.report.axes import regret_scale, ticks
-from nasbench.report.marks import MANY, Canvas, band, colour, dash, finish, floor_region, regret_title, stress, table
-from nasbench.report.numbers import time_unit
+from nasbench.report.marks import (
+    MANY,
+    Canvas,
+    Layered,
+    band,
+    colour,
+    dash,
+    finish,
+    floor_region,
+    regret_title,
+    stress,
+    table,
+)
+from nasbench.report.numbers import metric_name, time_unit
 from nasbench.report.theme import Styles
 
 if TYPE_CHECKING:
@@ -25,7 +37,7 @@ LONG = 200
 _LEGEND_COLUMNS = 5
 
 
-def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> alt.LayerChart:
+def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> Layered:
     """Mean table regret of the incumbent with its 95 % band, the exact law of random search, the floor.
 
     Args:
@@ -46,19 +58,27 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
     columns = ("strategy", "x", "mean", "low", "high", *(("observed", "seeds", "hover") if canvas.interactive else ()))
     data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
     legend = None if canvas.interactive else _legend()
-    area = alt.Chart().mark_area(interpolate="step-after").encode(
-        x=x,
-        y=alt.Y("low:Q", scale=scale.scale),
-        y2="high:Q",
-        color=colour(styles, present, legend),
-        opacity=band(canvas, len(present)),
+    area = (
+        alt.Chart()
+        .mark_area(interpolate="step-after")
+        .encode(
+            x=x,
+            y=alt.Y("low:Q", scale=scale.scale),
+            y2="high:Q",
+            color=colour(styles, present, legend),
+            opacity=band(canvas, len(present)),
+        )
     )
-    line = alt.Chart().mark_line(interpolate="step-after", strokeWidth=2).encode(
-        x=x,
-        y=y,
-        color=colour(styles, present, legend),
-        strokeDash=dash(styles, present, legend),
-        opacity=stress(canvas, 1.0),
+    line = (
+        alt.Chart()
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(
+            x=x,
+            y=y,
+            color=colour(styles, present, legend),
+            strokeDash=dash(styles, present, legend),
+            opacity=stress(canvas, 1.0),
+        )
     )
     drawn = [area, line] if canvas.interactive or len(present) <= MANY else [line]
     if canvas.interactive:
@@ -68,14 +88,14 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
             alt.Tooltip("mean:Q", title="mean table regret", format=".3~g"),
             alt.Tooltip("low:Q", title="95 % band from", format=".3~g"),
             alt.Tooltip("high:Q", title="to", format=".3~g"),
-            alt.Tooltip("observed:Q", title=f"mean observed {facts.metric}", format=".5~g"),
+            alt.Tooltip("observed:Q", title=f"mean observed {metric_name(facts.metric)}", format=".5~g"),
             alt.Tooltip("seeds:Q", title="runs"),
         ]
         drawn.append(_hover(x, y, colour(styles, present), tips))
     return finish([*floor_region(facts, scale, vertical=True), alt.layer(*drawn, data=data)], canvas, facts.label)
 
 
-def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> alt.LayerChart:
+def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> Layered:
     """Share of (run, target) pairs whose target has been reached, along evaluations.
 
     Args:
@@ -95,12 +115,16 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
     )
     columns = ("strategy", "x", "reached", *(("hover",) if canvas.interactive else ()))
     data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
-    line = alt.Chart().mark_line(interpolate="step-after", strokeWidth=2).encode(
-        x=x,
-        y=y,
-        color=colour(styles, present, legend),
-        strokeDash=dash(styles, present, legend),
-        opacity=stress(canvas, 1.0),
+    line = (
+        alt.Chart()
+        .mark_line(interpolate="step-after", strokeWidth=2)
+        .encode(
+            x=x,
+            y=y,
+            color=colour(styles, present, legend),
+            strokeDash=dash(styles, present, legend),
+            opacity=stress(canvas, 1.0),
+        )
     )
     drawn = [line]
     if canvas.interactive:
@@ -140,13 +164,10 @@ def _hover(x: alt.X, y: alt.Y, color: alt.Color, tips: list[alt.Tooltip]) -> alt
     nearest = alt.selection_point(
         name="nearest", nearest=True, on="pointerover", clear="pointerout", fields=["x", "strategy"], empty=False
     )
-    return (
-        alt.Chart()
-        .transform_filter("datum.hover == 1")
-        .mark_point(filled=True, size=60)
-        .encode(x=x, y=y, color=color, opacity=alt.condition(nearest, alt.value(1), alt.value(0)), tooltip=tips)
-        .add_params(nearest)
-    )
+    shown = alt.condition(nearest, alt.value(1), alt.value(0))
+    points = alt.Chart().transform_filter("datum.hover == 1").mark_point(filled=True, size=60)
+    hover: alt.Chart = points.encode(x=x, y=y, color=color, opacity=shown, tooltip=tips).add_params(nearest)
+    return hover
 
 
 def _answering(frame: pd.DataFrame) -> pd.Series[Any]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FOCUS = "focus"
 """Parameter of every interactive chart: labels of the strategies to stress; none stresses all."""
 
+Layered = alt.LayerChart | alt.FacetChart
+"""What altair says that layers make."""
+
 MANY = 8
 """Above this many strategies in one chart, bands would hide each other."""
 
@@ -124,13 +127,12 @@ def names_axis(canvas: Canvas, **options: Any) -> alt.Axis:
     return alt.Axis(labelLimit=200, labelExpr=expression, **plain)
 
 
-def finish(layers: Sequence[alt.Chart | alt.LayerChart], canvas: Canvas, title: str, subtitle: str = "") -> alt.LayerChart:
+def finish(layers: Sequence[alt.Chart | Layered], canvas: Canvas, title: str) -> Layered:
     """Layers as one chart of the canvas' size; titled on paper, with the focus parameter on the page."""
-    layered = alt.layer(*layers).properties(width=canvas.width, height=canvas.height)  # type: ignore[arg-type]
+    layered = alt.layer(*layers).properties(width=canvas.width, height=canvas.height)
     if canvas.interactive:
         return layered.add_params(alt.param(name=FOCUS, value=[]))
-    text = {"subtitle": [subtitle]} if subtitle else {}
-    return layered.properties(title=alt.TitleParams(text=[title], limit=int(canvas.width) + 40, **text))  # type: ignore[arg-type]
+    return layered.properties(title=alt.TitleParams(text=[title], limit=int(canvas.width) + 40))
 
 
 def regret_title(facts: TaskFacts, what: str = "table regret") -> str:
@@ -159,9 +161,9 @@ def floor_region(facts: TaskFacts, scale: RegretScale, vertical: bool) -> list[a
     label = chart(data).mark_text(
         text=f"noise floor {number(floor)}", align="left", baseline="bottom", dx=4, dy=-3, fontSize=10, color=SOFT_INK
     )
-    position, top = alt.Y("from:Q", scale=scale.scale), alt.Y("to:Q", scale=scale.scale)
+    top = alt.Y("to:Q", scale=scale.scale)
     return [
-        shape.encode(y=position, y2="to:Q"),
+        shape.encode(y=alt.Y("from:Q", scale=scale.scale), y2="to:Q"),
         edge.encode(y=top),
         label.encode(y=top, x=alt.value(0)),
     ]

@@ -89,6 +89,11 @@ def time_unit(longest: float) -> tuple[float, str]:
     return size, names[unit]
 
 
+def metric_name(metric: str) -> str:
+    """`val_accuracy` in words: `validation accuracy`."""
+    return metric.replace("val_", "validation ", 1).replace("_", " ")
+
+
 def difference_unit(unit: str) -> str:
     """The unit of a difference of two values: percentages differ by percentage points."""
     return {"%": "percentage points", "fraction": "fraction"}.get(unit, unit)

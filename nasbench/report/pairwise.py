@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from nasbench.report.marks import Canvas, chart, finish, names_axis, table
+from nasbench.report.data import records
+from nasbench.report.marks import Canvas, Layered, chart, finish, names_axis, table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,7 @@ _WIDE_ENOUGH = 30
 LOSES, EVEN, WINS = "#b35806", "#f5f5f5", "#2166ac"
 
 
-def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas: Canvas) -> alt.LayerChart:
+def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas: Canvas) -> Layered:
     """How often the row's strategy ends better than the column's with the same seed.
 
     Args:
@@ -29,7 +30,7 @@ def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas
     """
     import pandas as pd
 
-    cells = pd.DataFrame([cell for pair in frame.to_dict("records") for cell in _both_ways(pair)])
+    cells = pd.DataFrame([cell for pair in records(frame) for cell in _both_ways(pair)])
     values = table(cells, **{str(name): str(name) for name in cells})
     domain = alt.Scale(domain=order)
     above = names_axis(canvas, orient="top", labelAngle=-40)

@@ -1,5 +1,8 @@
+"""Homes for the tests of importers: an empty one a test, and one a module that shares the conversions."""
+
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,20 +11,18 @@ import pytest
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty NASBENCH_HOME of the test's own."""
+    """An empty NASBENCH_HOME of the test's own: nothing is converted yet."""
     monkeypatch.setenv("NASBENCH_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 
 
-@pytest.fixture(scope="session")
-def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the packaged tables are converted once a session."""
-    return tmp_path_factory.mktemp("conversions")
-
-
 @pytest.fixture(scope="module")
-def shared_home(conversions: Path) -> Iterator[Path]:
-    """A NASBENCH_HOME for modules that read packaged tables."""
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A NASBENCH_HOME for modules that read packaged tables: converted once a session."""
+    folder = tmp_path_factory.mktemp("home")
+    cache = Path(os.environ["NASBENCH_HOME"]).absolute() / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    (folder / "cache").symlink_to(cache, target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NASBENCH_HOME", str(conversions))
-        yield conversions
+        patch.setenv("NASBENCH_HOME", str(folder))
+        yield folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,9 +30,12 @@ def accuracy(width: int, act: str, epoch: int, run: int) -> float:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A NASBENCH_HOME of the module's own, with two imported tables: `curves` and `part`."""
     folder = tmp_path_factory.mktemp("home")
+    cache = Path(os.environ["NASBENCH_HOME"]).absolute() / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    (folder / "cache").symlink_to(cache, target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NASBENCH_HOME", str(folder))
         long = ["width,act,epoch,repeat,val_accuracy,test_accuracy,train_seconds,params"]
@@ -164,7 +168,7 @@ def test_names_that_are_no_names(name: object) -> None:
         load(name)  # type: ignore[arg-type]
 
 
-def test_a_table_of_another_version_of_its_space(home: Path) -> None:
+def test_a_table_of_another_version_of_its_space(tmp_path: Path) -> None:
     space = GridSpace.of({"a": [1, 2]})
     column = Column(np.ones((2, 1)), "maximize", "", "valid")
     data = TableData(
@@ -172,7 +176,7 @@ def test_a_table_of_another_version_of_its_space(home: Path) -> None:
         np.array([b"0", b"1"]), np.arange(2), {"default": Dataset("m", {"p": Protocol("p", final={"m": column})})},
     )  # fmt: skip
     with pytest.raises(TableError, match=r"another version of its search space"):
-        Benchmark(Table(_written(home / "elsewhere" / "old.h5", data)), "default")
+        Benchmark(Table(_written(tmp_path / "old.h5", data)), "default")
 
 
 def _written(path: Path, data: TableData) -> Path:

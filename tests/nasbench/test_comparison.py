@@ -14,7 +14,7 @@ import pytest
 import nasbench
 from nasbench import experiment
 from nasbench.comparison import RUNS_FILE, compare, from_records
-from nasbench.errors import RecordsError, TaskError, UnknownNameError
+from nasbench.errors import MissingExtraError, RecordsError, TaskError, UnknownNameError
 from nasbench.strategies import create
 
 CIFAR10, CIFAR100 = "nasbench201/cifar10", "nasbench201/cifar100"
@@ -83,7 +83,7 @@ main()
 """
 
 
-def command(folder, seeds=150, jobs=2):
+def command(folder, seeds=80, jobs=2):
     words = ["compare", "--tasks", CIFAR10, "--strategies", ",".join(LIGHT), "--seeds", str(seeds)]
     words += ["--evaluations", "60", "--jobs", str(jobs), "--no-report", "--out", str(folder)]
     return [sys.executable, "-c", DRIVER, *words]
@@ -106,7 +106,7 @@ def interrupted(folder, number, after=12):
 def test_a_stopped_comparison_continues_without_losing_or_repeating_a_run(tmp_path, number):
     code, errors = interrupted(tmp_path, number)
     kept = rows(tmp_path)
-    assert 12 <= len(kept) < 450
+    assert 12 <= len(kept) < 240
     if number == signal.SIGINT:
         assert code == 130
         assert "finished runs are kept" in errors
@@ -116,7 +116,7 @@ def test_a_stopped_comparison_continues_without_losing_or_repeating_a_run(tmp_pa
     again = subprocess.run(command(tmp_path, jobs=1), capture_output=True, text=True, check=True).stdout.split("\n")
     after = rows(tmp_path)
     assert after[: len(kept)] == kept
-    assert len(after) == len({key for _, key, _, _ in after}) == 450
+    assert len(after) == len({key for _, key, _, _ in after}) == 240
     assert int(again[0]) == len(kept)
     sample = {key: digest for _, key, _, digest in after}
     run = nasbench.search(task(evaluations=60), "local-search", seed=7)
@@ -161,6 +161,23 @@ def test_a_strategy_that_never_starts_does_not_break_the_summary(tmp_path):
     assert len(result.failed) == 3
     assert set(result.summary()["strategy"]) == {"random-search", "regularized-evolution"}
     assert result.verdict()
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "says"),
+    [
+        ({"backend": "slurm"}, TaskError, "loky, dask, ray"),
+        ({"backend": "ray"}, MissingExtraError, "nasbench-arena\\[ray\\]"),
+        ({"jobs": 0}, TaskError, "jobs"),
+        ({"jobs": -1}, TaskError, "jobs"),
+        ({"jobs": 1.0}, TaskError, "jobs"),
+    ],
+)
+def test_processes_that_cannot_be_had(tmp_path, monkeypatch, how, error, says):
+    monkeypatch.setattr(experiment, "find_spec", lambda name: None)
+    with pytest.raises(error, match=says):
+        compare([task()], ["random-search"], 1, out=tmp_path, **how)
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- bad input ------------------------------------------------------------------------------------

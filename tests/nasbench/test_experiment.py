@@ -10,7 +10,7 @@ import pytest
 
 import nasbench
 from nasbench import experiment
-from nasbench.errors import MissingExtraError, TaskError
+from nasbench.errors import TaskError
 from nasbench.experiment import entries, execute, plan, relabelled
 from nasbench.records import Records
 from nasbench.strategies import create
@@ -208,13 +208,3 @@ def test_a_strategy_that_fails_before_its_first_trial_fails_its_run_only(tmp_pat
     with Records(tmp_path / "runs.sqlite") as records:
         runs = execute(made, records)
     assert [(run.failed, len(run.trace)) for run in runs] == [(False, 5), (True, 0)]
-
-
-def test_backends(tmp_path, monkeypatch):
-    with Records(tmp_path / "runs.sqlite") as records:
-        with pytest.raises(TaskError, match="loky, dask, ray"):
-            execute(planned(1), records, jobs=2, backend="slurm")
-        monkeypatch.setattr(experiment, "find_spec", lambda name: None)
-        with pytest.raises(MissingExtraError, match="ray"):
-            execute(planned(1), records, jobs=2, backend="ray")
-        assert records.finished() == set()

@@ -1,0 +1,94 @@
+"""Golden traces: a strategy whose traces change has to raise its `version`.
+
+After raising a version (or adding a strategy), write the file anew with
+
+    python tests/nasbench/test_golden_traces.py
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import nasbench
+from nasbench.run import TRACE_VERSION
+from nasbench.strategies import REGISTRY, create
+
+FILE = Path(__file__).with_name("golden_traces.json")
+BENCHMARK = "nasbench201/cifar10"
+SEEDS = (0, 1)
+EVALUATIONS = 120
+BLAS_EVALUATIONS = 16
+"""Model-based runs are compared by their architectures only, and for so long that the start of the design
+and a few choices of the model are covered: their last float bit may differ across machines."""
+
+
+def record(name: str) -> dict[str, object]:
+    """What the file keeps of a strategy: whole hashes, or rows where the linear algebra has a say."""
+    strategy = create(name)
+    budget = BLAS_EVALUATIONS if strategy.uses_blas else EVALUATIONS
+    task = nasbench.Task(BENCHMARK, evaluations=budget)
+    runs = [nasbench.search(task, strategy, seed) for seed in SEEDS]
+    kept: dict[str, object] = {"version": strategy.version, "evaluations": budget}
+    if strategy.uses_blas:
+        kept["rows"] = [run.trace["row"].tolist() for run in runs]
+    else:
+        kept["trace_hashes"] = [run.trace_hash for run in runs]
+    return kept
+
+
+def names() -> list[str]:
+    """Registered strategies that can be imported here."""
+    found = []
+    for name in REGISTRY.table:
+        try:
+            REGISTRY.get(name)
+        except ImportError:
+            continue
+        found.append(name)
+    return sorted(found)
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return json.loads(FILE.read_text())
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_traces_are_the_golden_ones(golden, name):
+    assert name in golden["strategies"], (
+        f"{name} has no golden trace; run: python {FILE.parent.name}/{Path(__file__).name}"
+    )
+    assert golden["trace_version"] == TRACE_VERSION, (
+        "the engine's TRACE_VERSION was raised; write the golden traces anew"
+    )
+    kept, now = golden["strategies"][name], record(name)
+    if kept["version"] != now["version"]:
+        pytest.fail(f"{name} is version {now['version']} now; write the golden traces anew (see this file's docstring)")
+    assert kept == now, (
+        f"the traces of {name} changed at version {now['version']}: if that is meant, raise `version` in its class "
+        "(or TRACE_VERSION in nasbench/run.py where the engine changed) and write the golden traces anew"
+    )
+
+
+def test_the_file_names_no_strategy_that_is_gone(golden):
+    assert set(golden["strategies"]) <= set(REGISTRY.table)
+
+
+def main() -> None:
+    """Write the file."""
+    content = {
+        "benchmark": BENCHMARK,
+        "seeds": list(SEEDS),
+        "trace_version": TRACE_VERSION,
+        "strategies": {name: record(name) for name in names()},
+    }
+    FILE.write_text(json.dumps(content, indent=1) + "\n")
+    sys.stdout.write(f"wrote {FILE}: {', '.join(content['strategies'])}\n")
+
+
+if __name__ == "__main__":
+    main()
