@@ -158,7 +158,7 @@ class Evaluator:
         seconds = bench.column("train_seconds", protocol) if task.has_times else None
         if task.fidelity == "curve" and epoch is not None and epoch != full:
             values = tuple(self._at_epoch(name, epoch) for name in names)
-            seconds = None if seconds is None or full is None else seconds * (epoch / full)
+            seconds = None if seconds is None or full is None else self._seconds_at(seconds, epoch, full)
             length = float(epoch)
         else:
             values = tuple(bench.column(name, protocol) for name in names)
@@ -171,6 +171,13 @@ class Evaluator:
             values = tuple(_widened(v, runs) for v in values)
             seconds = None if seconds is None else _widened(seconds, runs)
         return Level(protocol, values, seconds, length)
+
+    def _seconds_at(self, whole: Floats, epoch: int, full: int) -> Floats:
+        """Seconds until an epoch: recorded ones where the table has them, else a constant time an epoch."""
+        curves = self._task.bench.protocol(self._task.protocol).curve
+        if "train_seconds" in curves and epoch in curves["train_seconds"].epochs:
+            return self._at_epoch("train_seconds", epoch)
+        return whole * (epoch / full)
 
     def _at_epoch(self, name: str, epoch: int) -> Floats:
         bench, protocol = self._task.bench, self._task.protocol

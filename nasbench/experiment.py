@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from importlib.util import find_spec
@@ -196,7 +197,10 @@ def _results(todo: Sequence[Planned], jobs: int, backend: str) -> Iterator[Run]:
     from joblib import Parallel, delayed
 
     batches = list(_batches(todo))
-    parallel: Any = Parallel(n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+    options: dict[str, Any] = {"initializer": _ignore_interrupts} if backend == "loky" else {}
+    parallel: Any = Parallel(
+        n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs", **options
+    )
     for runs in parallel(delayed(_execute_batch)(batch) for batch in batches):
         yield from runs
 
@@ -207,6 +211,11 @@ def _batches(todo: Sequence[Planned]) -> Iterator[list[Planned]]:
     light = [p for p in todo if not p.strategy.uses_blas]
     yield from ([p] for p in heavy)
     yield from (light[i : i + SMALL] for i in range(0, len(light), SMALL))
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; only the driver answers it, and ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _execute_batch(batch: Sequence[Planned]) -> list[Run]:

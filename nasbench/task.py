@@ -158,6 +158,13 @@ class Task:
             raise TaskError(
                 f"{self.benchmark} has no training times, so a budget of seconds means nothing; use evaluations"
             )
+        if self.seconds is not None:
+            untimed = int(np.isnan(self.bench.column("train_seconds", self.protocol)).all(axis=1).sum())
+            if untimed:
+                raise TaskError(
+                    f"{untimed:,} of {len(self.bench):,} architectures of {self.benchmark} have no training time, so a "
+                    "budget of seconds would train them for nothing; use evaluations"
+                )
         if (self.epochs is not None or self.fidelity) and self.recipe_epochs is None:
             raise TaskError(f"{self.benchmark} does not say its epochs; use evaluations, and leave out fidelity")
         if self.fidelity == "curve" and not self.fidelities:

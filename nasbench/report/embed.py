@@ -85,7 +85,7 @@ def vega_bundle() -> str:
     """
     import vl_convert
 
-    bundle: str = vl_convert.javascript_bundle(None)
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     if "</script" in bundle.lower() or "<!--" in bundle:
         raise RuntimeError("the installed vl-convert's script cannot stand inside a page")
     return bundle

@@ -59,18 +59,14 @@ def golden():
 
 @pytest.mark.parametrize("name", names())
 def test_the_traces_are_the_golden_ones(golden, name):
-    assert name in golden["strategies"], (
-        f"{name} has no golden trace; run: python {FILE.parent.name}/{Path(__file__).name}"
-    )
-    assert golden["trace_version"] == TRACE_VERSION, (
-        "the engine's TRACE_VERSION was raised; write the golden traces anew"
-    )
+    anew = "write the golden traces anew: python tests/nasbench/test_golden_traces.py"
+    assert name in golden["strategies"], f"{name} has no golden trace; {anew}"
+    assert golden["trace_version"] == TRACE_VERSION, f"TRACE_VERSION was raised; {anew}"
     kept, now = golden["strategies"][name], record(name)
-    if kept["version"] != now["version"]:
-        pytest.fail(f"{name} is version {now['version']} now; write the golden traces anew (see this file's docstring)")
+    assert kept["version"] == now["version"], f"the version of {name} was raised; {anew}"
     assert kept == now, (
         f"the traces of {name} changed at version {now['version']}: if that is meant, raise `version` in its class "
-        "(or TRACE_VERSION in nasbench/run.py where the engine changed) and write the golden traces anew"
+        f"(or TRACE_VERSION in nasbench/run.py where the engine changed) and {anew}"
     )
 
 
