@@ -197,11 +197,9 @@ def _results(todo: Sequence[Planned], jobs: int, backend: str) -> Iterator[Run]:
     from joblib import Parallel, delayed
 
     batches = list(_batches(todo))
-    options: dict[str, Any] = {"initializer": _ignore_interrupts} if backend == "loky" else {}
-    parallel: Any = Parallel(
-        n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs", **options
-    )
-    for runs in parallel(delayed(_execute_batch)(batch) for batch in batches):
+    work = delayed(_execute_undisturbed if backend == "loky" else _execute_batch)
+    parallel: Any = Parallel(n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs")
+    for runs in parallel(work(batch) for batch in batches):
         yield from runs
 
 
@@ -213,10 +211,11 @@ def _batches(todo: Sequence[Planned]) -> Iterator[list[Planned]]:
     yield from (light[i : i + SMALL] for i in range(0, len(light), SMALL))
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; only the driver answers it, and ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _execute_batch(batch: Sequence[Planned]) -> list[Run]:
     return [planned.execute() for planned in batch]
+
+
+def _execute_undisturbed(batch: Sequence[Planned]) -> list[Run]:
+    """In a process of our own: Ctrl-C reaches all of a terminal, but the driver alone answers it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return _execute_batch(batch)

@@ -34,7 +34,7 @@ def incumbent_steps(trace: NDArray[Any], sign: int) -> NDArray[np.int64]:
 def pareto_mask(utility: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which rows of `(n, objectives)` (larger is better) no other row dominates; NaN rows never."""
     n = len(utility)
-    known: NDArray[np.bool_] = ~np.isnan(utility).any(axis=1)
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(utility).any(axis=1))
     keep = known.copy()
     for i in range(n):
         if keep[i]:

@@ -166,8 +166,8 @@ class Records:
             tasks[identity] = Task.from_identity(json.loads(identity))
         try:
             spent = Ledger(**json.loads(ledger))
-        except (ValueError, TypeError) as error:
-            raise RecordsError(f"{self.path} holds a damaged run {key[:12]}: {error}; delete the file") from error
+        except (ValueError, TypeError) as why:
+            raise RecordsError(f"{self.path} holds a damaged run {key[:12]}: {why}; delete the file") from why
         run = Run(
             key=key,
             task=tasks[identity],

@@ -234,12 +234,12 @@ class Task:
     @property
     def idealised(self) -> bool:
         """Whether the task shows means of several trainings and charges one."""
-        return self.repeat == "mean" and self.bench.column(self.objectives[0].name, self.protocol).shape[1] > 1
+        return self.repeat == "mean" and self.noise_known
 
     @property
     def noise_known(self) -> bool:
         """Whether the table has several training runs of the first objective."""
-        return self.bench.column(self.objectives[0].name, self.protocol).shape[1] > 1
+        return bool(self.bench.column(self.objectives[0].name, self.protocol).shape[1] > 1)
 
     @property
     def searched_on_test(self) -> bool:

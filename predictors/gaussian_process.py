@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ from nasbench.predictors.features import Groups
 Floats = NDArray[np.float64]
 
 _ROOT5 = float(np.sqrt(5.0))
+
+_SMALLEST_SIGNAL = 1e-12
+_BLOCK = 1 << 15
+"""Kernel values computed at a time: few enough to stay in the cache."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,16 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.maximum(squares, 0.0, out=squares))
 
 
-def matern52(squares: Floats) -> Floats:
+def matern52(squares: NDArray[Any]) -> NDArray[Any]:
     """The kernel at squared scaled distances: (1 + r + r^2 / 3) exp(-r) with r = sqrt(5) d."""
-    r = _ROOT5 * np.sqrt(squares)
-    return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
+    r = np.sqrt(squares)
+    r *= _ROOT5
+    decay = np.exp(-r)
+    polynomial = r / 3.0
+    polynomial += 1.0
+    polynomial *= r
+    polynomial += 1.0
+    return np.asarray(np.multiply(polynomial, decay, out=polynomial))
 
 
 def scale(features: Floats, groups: Groups, lengthscales: Sequence[float]) -> Floats:
@@ -115,7 +126,7 @@ def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior:
     covariance.flat[:: n + 1] += noise
     cholesky, inverse = np.linalg.cholesky(covariance), np.linalg.inv(covariance)
     weights = inverse @ y
-    signal = max(float(y @ weights) / n, 1e-12)
+    signal = max(float(y @ weights) / n, _SMALLEST_SIGNAL)
     value = 0.5 * n * np.log(signal) + float(np.log(cholesky.diagonal()).sum())
     inverse -= np.outer(weights, weights) / signal
     # d K / d squares = -5/6 (1 + r) exp(-r), and d squares / d log(lengthscale) = -2 squares.
@@ -168,6 +179,7 @@ class Posterior:
         groups: the columns of each length-scale.
         hyperparameters: of the kernel.
         capacity: observations to make room for at first.
+        dtype: of the `(n, m)` array; single precision halves the time where m is large.
 
     Attributes:
         size: number of observations n.
@@ -175,14 +187,28 @@ class Posterior:
     """
 
     def __init__(
-        self, candidates: Floats, groups: Groups, hyperparameters: Hyperparameters, capacity: int = 64
+        self,
+        candidates: Floats,
+        groups: Groups,
+        hyperparameters: Hyperparameters,
+        capacity: int = 64,
+        dtype: type[np.floating[Any]] = np.float64,
     ) -> None:
-        self.groups, self.hyperparameters = groups, hyperparameters
-        self._candidates = scale(candidates, groups, hyperparameters.lengthscales)
+        self.groups, self._features = groups, candidates
         self._observed = np.empty((capacity, candidates.shape[1]))
         self._inverse = np.zeros((capacity, capacity))
-        self._projected = np.empty((capacity, len(candidates)))
-        self.explained = np.zeros(len(candidates))
+        self._projected: NDArray[np.floating[Any]] = np.empty((capacity, len(candidates)), dtype=dtype)
+        self.restart(hyperparameters)
+
+    def restart(self, hyperparameters: Hyperparameters) -> None:
+        """Forget all observations and change the kernel; the memory is used again."""
+        self.hyperparameters = hyperparameters
+        scaled = scale(self._features, self.groups, hyperparameters.lengthscales)
+        # |x - c|^2 = [x, |x|^2, 1] . [-2 c, 1, |c|^2] is one product, in the precision of the rest
+        ones, squares = np.ones(len(scaled)), (scaled * scaled).sum(axis=1)
+        self._candidates = np.vstack([-2.0 * scaled.T, ones, squares]).astype(self._projected.dtype)
+        self._inverse[:] = 0.0
+        self.explained = np.zeros(len(scaled))
         self.size = 0
 
     def extend(self, features: Floats) -> None:
@@ -194,15 +220,26 @@ class Posterior:
         own = matern52(squared_distances(new, new))
         own.flat[:: k + 1] += self.hyperparameters.noise
         crossed = self._factor @ matern52(squared_distances(self._observed[:n], new))
-        rows = matern52(squared_distances(new, self._candidates))
-        rows -= crossed.T @ self._projected[:n]
         corner = np.linalg.inv(np.linalg.cholesky(own - crossed.T @ crossed))
-        rows = corner @ rows
         self._inverse[n : n + k, :n] = -corner @ (crossed.T @ self._factor)
         self._inverse[n : n + k, n : n + k] = corner
-        self._projected[n : n + k] = rows
-        self.explained += np.einsum("ij,ij->j", rows, rows)
+        self._project(new, crossed, corner)
         self.size = n + k
+
+    def _project(self, new: Floats, crossed: Floats, corner: Floats) -> None:
+        """The new rows of L^-1 K(observations, candidates), a block of candidates at a time."""
+        n, k, dtype = self.size, len(new), self._projected.dtype
+        left, right = crossed.T.astype(dtype), corner.astype(dtype)
+        inputs = np.column_stack([new, (new * new).sum(axis=1), np.ones(k)]).astype(dtype)
+        width = max(_BLOCK // k, 64)
+        for begin in range(0, len(self.explained), width):
+            block = slice(begin, begin + width)
+            squares = inputs @ self._candidates[:, block]
+            rows = matern52(np.maximum(squares, 0.0, out=squares))
+            rows -= left @ self._projected[:n, block]
+            rows = right @ rows
+            self._projected[n : n + k, block] = rows
+            self.explained[block] += np.einsum("ij,ij->j", rows, rows)
 
     @property
     def _factor(self) -> Floats:
@@ -215,7 +252,8 @@ class Posterior:
             return
         grown, n = max(size, 2 * capacity), self.size
         observed = np.empty((grown, self._observed.shape[1]))
-        inverse, projected = np.zeros((grown, grown)), np.empty((grown, self._projected.shape[1]))
+        inverse = np.zeros((grown, grown))
+        projected = np.empty((grown, self._projected.shape[1]), dtype=self._projected.dtype)
         observed[:n], inverse[:n, :n] = self._observed[:n], self._factor
         projected[:n] = self._projected[:n]
         self._observed, self._inverse, self._projected = observed, inverse, projected
@@ -226,12 +264,13 @@ class Posterior:
 
     @staticmethod
     def signal(white: Floats) -> float:
-        """The maximum-likelihood signal variance."""
-        return float(white @ white) / len(white)
+        """The maximum-likelihood signal variance; positive also where all targets are equal."""
+        return max(float(white @ white) / len(white), _SMALLEST_SIGNAL)
 
     def mean(self, white: Floats) -> Floats:
         """Posterior mean at the candidates, `(m,)`."""
-        return np.asarray(white @ self._projected[: self.size])
+        mean = white.astype(self._projected.dtype) @ self._projected[: self.size]
+        return np.asarray(mean, dtype=np.float64)
 
     def variance(self, white: Floats) -> Floats:
         """Posterior variance of the noise-free value at the candidates, `(m,)`."""

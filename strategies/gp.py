@@ -25,6 +25,12 @@ from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
 from nasbench.strategies.candidate_pool import PARENTS, Pool, SampledPool, WholePool
 
+_SINGLE_PRECISION = 20_000
+"""Candidates above which posteriors are computed in single precision."""
+
+_CAPACITY = 512
+"""Observations to reserve memory for at first, where the budget is no smaller."""
+
 
 @dataclass
 class GaussianProcessSearch(Strategy):
@@ -172,10 +178,19 @@ class GaussianProcessSearch(Strategy):
             self._refit_at = max(self.initial, ceil(self.refit * len(told)), len(told) + 1)
         posterior, known = self._posterior, set(self._conditioned)
         if posterior is None or refit or not self._pool.fixed or not known.issubset(active):
-            posterior = Posterior(candidates, self._groups, self._hyperparameters)
+            posterior = self._renewed(candidates)
             self._posterior, self._conditioned, known = posterior, [], set()
         new = [number for number in active if number not in known]
         if new:
             posterior.extend(features[new])
             self._conditioned.extend(new)
         return posterior
+
+    def _renewed(self, candidates: NDArray[np.float64]) -> Posterior:
+        """A posterior without observations, in the memory of the last one where the pool is the same."""
+        if self._posterior is not None and self._pool.fixed:
+            self._posterior.restart(self._hyperparameters)
+            return self._posterior
+        dtype = np.float32 if len(candidates) > _SINGLE_PRECISION else np.float64
+        capacity = min(self.problem.evaluations or _CAPACITY, _CAPACITY)
+        return Posterior(candidates, self._groups, self._hyperparameters, capacity, dtype)

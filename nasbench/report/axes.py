@@ -37,8 +37,10 @@ class RegretScale:
     @property
     def scale(self) -> alt.Scale:
         """The Vega-Lite scale; what lies outside it is clamped to its ends."""
-        extra = {"constant": self.constant} if self.kind == "symlog" else {}
-        return alt.Scale(type=self.kind, domain=[self.low, self.high], nice=False, zero=False, clamp=True, **extra)  # type: ignore[arg-type]
+        domain = [self.low, self.high]
+        if self.kind == "log":
+            return alt.Scale(type="log", domain=domain, nice=False, clamp=True)
+        return alt.Scale(type="symlog", domain=domain, nice=False, zero=False, clamp=True, constant=self.constant)
 
     def axis(self, title: str, **options: object) -> alt.Axis:
         """The axis with its numbers."""

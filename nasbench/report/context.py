@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nasbench.analysis.pairwise import OVER_TASKS
 from nasbench.report.details import cost_table, failures, targets_table, tests_table
 from nasbench.report.glossary import GLOSSARY
 from nasbench.report.numbers import count, difference_unit, metric_name, number, ranges
@@ -64,7 +65,7 @@ def build(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, An
     views = {f.name: FigureView(f, _slots(f.panels, places), _slots(f.more, places)) for f in drawn}
     failed = failures(data)
     unit = {facts.label: difference_unit(facts.unit) for facts in data.tasks}
-    pooled = [table] if (table := tests_table(data, "all tasks", "root mean squares of the task")) else []
+    pooled = [table] if (table := tests_table(data, OVER_TASKS, "root mean squares of the task")) else []
     return {
         "styles": styles_of(data.strategies),
         "strategies": data.strategies,
@@ -108,7 +109,7 @@ def group_verdict(sentences: Sequence[str], labels: Sequence[str]) -> list[Verdi
     for task, said in grouped.items():
         if not task:
             short = [sentence for sentence in said if len(sentence) <= LONG_SENTENCE]
-            verdicts.append(Verdict("all tasks", short, [sentence for sentence in said if sentence not in short]))
+            verdicts.append(Verdict(OVER_TASKS, short, [sentence for sentence in said if sentence not in short]))
             continue
         leads = [place + 1 for place, sentence in enumerate(said) if sentence.startswith(f"On {task},")]
         cut = leads[0] if leads else len(said)

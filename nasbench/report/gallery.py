@@ -175,10 +175,7 @@ def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
     tested = {label: frame for label, frame in tested.items() if len(frame)}
     if not tested:
         return
-    panels = {
-        label: (frame, ranked[label].sort_values("average_rank", kind="stable")["strategy"].tolist())
-        for label, frame in tested.items()
-    }
+    panels = {label: (frame, _best_first(frame, ranked[label])) for label, frame in tested.items()}
     (first, (frame, order)), *others_tested = panels.items()
     page = Canvas("container", 0, True)
     yield Figure(
@@ -193,6 +190,12 @@ def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
             for label, (frame, order) in others_tested
         ],
     )
+
+
+def _best_first(tests: pd.DataFrame, ranking: pd.DataFrame) -> list[str]:
+    """Strategies by rank; those that were tested but could not be ranked go last."""
+    ranked = ranking.sort_values("average_rank", kind="stable")["strategy"].tolist()
+    return list(dict.fromkeys([*ranked, *tests["better"], *tests["worse"]]))
 
 
 def _cells(strategies: int) -> int:

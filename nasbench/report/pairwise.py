@@ -33,7 +33,8 @@ def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas
     cells = pd.DataFrame([cell for pair in records(frame) for cell in _both_ways(pair)])
     values = table(cells, **{str(name): str(name) for name in cells})
     domain = alt.Scale(domain=order)
-    above = names_axis(canvas, orient="top", labelAngle=-40)
+    # A container's width is kept, so slanted names would be cut off at its right end.
+    above = names_axis(canvas, orient="top", labelAngle=-90 if canvas.interactive else -40)
     base = chart(values).encode(
         x=alt.X("other:N", sort=order, axis=above, scale=domain),
         y=alt.Y("strategy:N", sort=order, axis=names_axis(canvas), scale=domain),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -103,15 +102,7 @@ def images(figure: Figure) -> tuple[str, bytes]:
     import vl_convert
 
     svg: str = vl_convert.vegalite_to_svg(figure.paper, allowed_base_urls=[])
-    svg = _stable_ids(svg)
     return svg, vl_convert.svg_to_png(svg, scale=PNG_SCALE)
-
-
-def _stable_ids(svg: str) -> str:
-    """Clip paths are numbered over the life of the converter; here, from 0 in each file."""
-    found = dict.fromkeys(re.findall(r'id="((?:clip|gradient_)\d+)"', svg))
-    names = {old: f"part{i}" for i, old in enumerate(found)}
-    return re.sub(r"\b(?:clip|gradient_)\d+\b", lambda m: names.get(m.group(), m.group()), svg)
 
 
 def page(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, Any], title: str) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nasbench
+from nasbench.errors import TaskError
 from nasbench.problem import Trial
 from nasbench.strategies import create
 
@@ -255,10 +256,12 @@ def test_a_run_of_failures_only_has_no_best(holed, scripted):
 
 
 def test_an_unknown_training_time_moves_the_clock_by_nothing(holed, scripted):
-    t = nasbench.Task(holed, seconds=5.0)
+    t = nasbench.Task(holed, evaluations=4)
     run = nasbench.search(t, scripted(rows_to_genotypes(t.bench, [1, 5, 2, 4])))
-    assert run.trace["cost"].tolist() == [2.0, 0.0, 2.0]
-    assert (run.stop, run.ledger.seconds) == ("budget", 4.0)
+    assert run.trace["cost"].tolist() == [2.0, 0.0, 2.0, 2.0]
+    assert run.ledger.seconds == 6.0
+    with pytest.raises(TaskError, match="13 of 64 architectures"):
+        nasbench.Task(holed, seconds=5.0)
 
 
 @pytest.mark.parametrize("name", ["random-search", "regularized-evolution", "local-search", "reinforce", "gp"])

@@ -156,6 +156,20 @@ def test_one_index_for_all_metrics_of_a_row(make_table, make_column, make_protoc
     assert set(shown.tolist()) == {0, 1, 2}
 
 
+def test_a_run_that_one_objective_lacks_is_not_shown(make_table, make_column, make_protocol):
+    """Accuracy lacks run 0 and loss lacks run 2 of half of the rows: these show run 1, and none fails."""
+    rng = np.random.default_rng(0)
+    value, loss = rng.normal(size=(64, 3)), rng.normal(size=(64, 3))
+    value[:32, 0] = loss[:32, 2] = np.nan
+    final = {"val_accuracy": make_column(value), "val_loss": make_column(loss, "minimize")}
+    t = nasbench.Task(make_table(make_protocol(final=final)), ["val_accuracy", "val_loss"], evaluations=64)
+    run = nasbench.search(t, "random-search", seed=0)
+    assert run.ledger.failed == 0
+    shown = t.repeat_shown(0, np.arange(64))
+    assert set(shown[:32].tolist()) == {1}
+    assert set(shown[32:].tolist()) == {0, 1, 2}
+
+
 def test_an_objective_with_fewer_runs_than_others_shows_only_its_own(make_table, make_column, make_protocol):
     """Three test runs beside two validation runs: the search is shown the two, never a neighbour's."""
     value = np.arange(128.0).reshape(64, 2)

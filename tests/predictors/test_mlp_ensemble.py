@@ -1,0 +1,53 @@
+import numpy as np
+
+from nasbench.predictors.mlp_ensemble import MLPEnsemble
+
+
+def test_the_gradient_is_that_of_finite_differences():
+    rng = np.random.default_rng(0)
+    ensemble = MLPEnsemble(members=2, layers=2, width=4, steps=1)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=6)
+    ensemble.fit(x, y, rng)
+    inputs = np.broadcast_to(ensemble._standardise(x), (2, 6, 3))
+    targets = np.broadcast_to(y, (2, 6))
+
+    def loss():
+        return np.abs(ensemble._forward(inputs)[-1][:, :, 0] - targets).mean(axis=1).sum()
+
+    for parameter, gradient in zip(ensemble._parameters, ensemble._gradients(inputs, targets), strict=True):
+        position = tuple(rng.integers(0, parameter.shape))
+        kept, step = parameter[position], 1e-6
+        parameter[position] = kept + step
+        above = loss()
+        parameter[position] = kept - step
+        below = loss()
+        parameter[position] = kept
+        np.testing.assert_allclose((above - below) / (2 * step), gradient[position], atol=1e-6)
+
+
+def test_it_learns_a_bent_function_and_is_surer_where_it_has_seen_data():
+    rng = np.random.default_rng(1)
+    x = rng.uniform(-1, 1, size=(200, 2))
+    ensemble = MLPEnsemble(steps=600)
+    ensemble.fit(x, np.abs(x[:, 0]) - x[:, 1], rng)
+    new = rng.uniform(-1, 1, size=(300, 2))
+    predicted = ensemble.predict(new)
+    assert predicted.shape == (5, 300)
+    truth = np.abs(new[:, 0]) - new[:, 1]
+    assert np.abs(predicted.mean(axis=0) - truth).mean() < 0.1 * truth.std()
+    assert ensemble.predict(new * 10).std(axis=0).mean() > 3 * predicted.std(axis=0).mean()
+
+
+def test_members_differ_and_a_seed_repeats_exactly():
+    x, y = np.eye(5), np.arange(5.0)
+    first, second = MLPEnsemble(steps=20), MLPEnsemble(steps=20)
+    first.fit(x, y, np.random.default_rng(2))
+    second.fit(x, y, np.random.default_rng(2))
+    np.testing.assert_array_equal(first.predict(x), second.predict(x))
+    assert len(np.unique(first.predict(x)[:, 0])) == 5
+
+
+def test_constant_columns_and_few_observations_are_no_trouble():
+    ensemble = MLPEnsemble(steps=5)
+    ensemble.fit(np.ones((1, 3)), np.array([2.0]), np.random.default_rng(3))
+    assert np.isfinite(ensemble.predict(np.zeros((4, 3)))).all()
