@@ -222,15 +222,17 @@ class _Driver:
                     raw += 1
                     charged += outcome[4]
                     if counted:
-                        stalled = raw >= cap and charged < evaluations
+                        if raw < cap or charged == evaluations:
+                            continue
                     elif (by_seconds and outcome[2].cost > 0.0) or (by_epochs and outcome[3] > 0.0):
-                        moved, still, stalled = moved + 1, 0, False
+                        moved, still = moved + 1, 0
+                        continue
                     else:
                         still += 1
-                        stalled = still >= RAW_CAP * (moved + 100)
-                    if stalled:
-                        self.stop, over = "stalled", True
-                        break
+                        if still < RAW_CAP * (moved + 100):
+                            continue
+                    self.stop, over = "stalled", True
+                    break
             if not running:
                 break
             event = heappop(running)

@@ -29,7 +29,9 @@ def list() -> Sequence[str]:
     return REGISTRY.names()
 
 
-def create(name: str, space: SearchSpace, *, functional: bool = True, **params: Any) -> Pipeline:
+def create(
+    name: str, space: SearchSpace, *, functional: bool = True, rank_targets: bool = True, **params: Any
+) -> Pipeline:
     """A predictor by name: a scikit-learn `Pipeline` of the steps `encode` and `regress`.
 
     `fit(X, y)` takes genotypes `(n, G)` and targets `(n,)`; `predict(X)` gives means `(n,)` and
@@ -42,6 +44,8 @@ def create(name: str, space: SearchSpace, *, functional: bool = True, **params: 
         functional: whether the target depends on the computed function only (accuracy, loss). Give
             False for parameters, FLOPs, latency, energy and training time: with True, architectures
             that compute the same function are one to the predictor on a cell space.
+        rank_targets: fit normal scores of the targets' ranks and map predictions back to their unit;
+            it ranks far better where a table has a long tail of bad architectures.
         **params: of the regressor; `random_state` is an int.
 
     Raises:
@@ -49,7 +53,8 @@ def create(name: str, space: SearchSpace, *, functional: bool = True, **params: 
     """
     from nasbench.predictors.pipelines import build
 
-    return build(name, REGISTRY.get(name), space, functional, params)
+    regressor_class = REGISTRY.get(name)
+    return build(name, regressor_class, space, params, functional=functional, rank_targets=rank_targets)
 
 
 __all__ = ["REGISTRY", "create", "list"]

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from nasbench.errors import UnknownNameError
 from nasbench.predictors.encoders import default_encoder
 from nasbench.predictors.features import default_groups
+from nasbench.predictors.rank_targets import RankTargets
 from nasbench.space import SearchSpace
 
 
@@ -42,7 +43,15 @@ class MeanOnly(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return (mean, np.full(len(mean), np.nan)) if return_std else mean
 
 
-def build(name: str, regressor_class: Any, space: SearchSpace, functional: bool, params: Mapping[str, Any]) -> Pipeline:
+def build(
+    name: str,
+    regressor_class: Any,
+    space: SearchSpace,
+    params: Mapping[str, Any],
+    *,
+    functional: bool = True,
+    rank_targets: bool = True,
+) -> Pipeline:
     """The pipeline of the space's default encoder and the regressor.
 
     A regressor that takes `groups` is given the encoder's columns that belong together.
@@ -51,8 +60,9 @@ def build(name: str, regressor_class: Any, space: SearchSpace, functional: bool,
         name: how errors name the predictor.
         regressor_class: a scikit-learn regressor class.
         space: where the genotypes live.
-        functional: see `nasbench.predictors.encoders.default_encoder`.
         params: of the regressor.
+        functional: see `nasbench.predictors.encoders.default_encoder`.
+        rank_targets: see `nasbench.predictors.rank_targets`.
 
     Raises:
         UnknownNameError: a parameter that the regressor does not have.
@@ -69,4 +79,6 @@ def build(name: str, regressor_class: Any, space: SearchSpace, functional: bool,
     regressor = regressor_class(**given_params)
     if "return_std" not in signature(regressor.predict).parameters:
         regressor = MeanOnly(regressor)
+    if rank_targets:
+        regressor = RankTargets(regressor)
     return Pipeline([("encode", default_encoder(space, functional)), ("regress", regressor)])

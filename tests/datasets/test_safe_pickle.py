@@ -86,7 +86,7 @@ def test_a_pickle_that_runs_a_command_is_refused_and_runs_nothing(dump, tmp_path
         len,
         int,
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_every_other_global_is_refused(dump, value: object) -> None:
     with pytest.raises(UnsafeFileError, match=r"file\.pkl asks for"):

@@ -41,7 +41,7 @@ class Bench:
         count = (~np.isnan(values)).sum(axis=1)
         return np.divide(np.nansum(values, axis=1), count, out=np.full(len(values), NAN), where=count > 0)
 
-    def test_metric(self, objective):
+    def test_metric(self, objective, protocol=None):
         return "test_accuracy" if self._test else None
 
     def metrics_of(self, protocol):

@@ -88,6 +88,27 @@ def test_without_resuming_each_trial_pays_in_full(curves, scripted):
     assert run.ledger.epochs == sum(epoch or 36 for _, epoch in SCRIPT)
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_recorded_times_are_charged_where_the_table_has_them(
+    make_table, make_column, make_protocol, scripted, recorded
+):
+    """10, 25 and 80 seconds after 4, 12 and 36 epochs; without such a curve, 80 / 36 seconds an epoch."""
+    flat = {"val_accuracy": make_column(np.zeros((64, 1, 3)), epochs=EPOCHS)}
+    times = {"train_seconds": make_column(np.tile([10.0, 25.0, 80.0], (64, 1, 1)), split="cost", epochs=EPOCHS)}
+    name = make_table(
+        make_protocol(
+            epochs=36,
+            final={"val_accuracy": make_column(np.zeros((64, 1)))},
+            cost={"train_seconds": make_column(np.full(64, 80.0), split="cost")},
+            curve={**flat, **times} if recorded else flat,
+        )
+    )
+    t = nasbench.Task(name, evaluations=9, fidelity="curve")
+    run = nasbench.search(t, asked(scripted, t.bench, [(3, 4), (3, 12), (3, None), (4, 12)]))
+    until = [10.0, 25.0, 80.0, 25.0] if recorded else [80 * epoch / 36 for epoch in (4, 12, 36, 12)]
+    assert run.trace["cost"] == pytest.approx([until[0], until[1] - until[0], until[2] - until[1], until[3]])
+
+
 def test_climbing_step_by_step_costs_what_one_training_costs(curves, scripted):
     t = nasbench.Task(curves, evaluations=50, fidelity="curve")
     steps = nasbench.search(t, asked(scripted, t.bench, [(9, 4), (9, 12), (9, 36)]), seed=0)

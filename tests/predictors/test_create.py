@@ -96,11 +96,25 @@ def test_unknown_names_and_parameters_are_explained():
 
 def test_any_scikit_learn_regressor_gives_means():
     space = GridSpace.of({"a": [1, 2, 3, 4], "b": ["x", "y"]})
-    predictor = build("ridge", Ridge, space, True, {"alpha": 1e-6})
+    predictor = build("ridge", Ridge, space, {"alpha": 1e-6}, rank_targets=False)
     predictor.fit(space.all(), space.all()[:, 0] * 3.0 + space.all()[:, 1])
     mean, std = clone(predictor).fit(space.all(), space.all() @ [3.0, 1.0]).predict([[2, 1]], return_std=True)
     assert mean == pytest.approx(7.0, abs=1e-4)
     assert np.isnan(std).all()
+
+
+def test_rank_targets_survive_a_long_tail(cells):
+    """One architecture in ten diverged: values near 10 % must not drown the order of the others."""
+    genotypes, y = cells
+    broken = np.random.default_rng(5).random(len(y)) < 0.1
+    y = np.where(broken, 10.0, y)
+    train, good = np.arange(160), np.flatnonzero(~broken)[-90:]
+    good = good[good >= 160]
+    ranked, raw = (
+        predictors.create("gp", CELLS, rank_targets=ranks).fit(genotypes[train], y[train]).predict(genotypes[good])
+        for ranks in (True, False)
+    )
+    assert kendalltau(ranked, y[good]).statistic > kendalltau(raw, y[good]).statistic
 
 
 def test_listing_imports_no_estimator():
