@@ -18,9 +18,7 @@ class UnknownNameError(NasbenchError, LookupError):
         close = difflib.get_close_matches(str(name), self.known, n=1, cutoff=0.4)
         nearest = f" Did you mean {close[0]!r}?" if close else ""
         listed = ", ".join(self.known[:40]) + (", ..." if len(self.known) > 40 else "")
-        super().__init__(
-            f"unknown {kind} {name!r}.{nearest} Known: {listed or 'none'}.{' ' + hint if hint else ''}"
-        )
+        super().__init__(f"unknown {kind} {name!r}.{nearest} Known: {listed or 'none'}.{' ' + hint if hint else ''}")
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.kind, self.name, self.known))

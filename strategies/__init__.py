@@ -48,9 +48,7 @@ def create(name: str, **params: Any) -> Strategy:
     return strategy
 
 
-def check_strategy(
-    strategy: Strategy, space: SearchSpace | None = None, *, fidelities: Sequence[int] = ()
-) -> None:
+def check_strategy(strategy: Strategy, space: SearchSpace | None = None, *, fidelities: Sequence[int] = ()) -> None:
     """Assert that a strategy keeps the ask/tell contract; see `nasbench.strategies.conformance`.
 
     Raises:

