@@ -259,10 +259,6 @@ class Benchmark:
         """
         return self._row(genotype)
 
-    def row_finder(self) -> Callable[[Genotype], int]:
-        """The function behind `row`, for loops that call it for each evaluation."""
-        return self._row
-
     @cached_property
     def _row(self) -> Callable[[Genotype], int]:
         if self._rows is None and self.table.complete:

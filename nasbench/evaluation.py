@@ -12,12 +12,13 @@ from nasbench.benchmark import repeat_mean
 from nasbench.errors import GenotypeError, StrategyError
 from nasbench.problem import Observation, Trial
 from nasbench.space import Genotype
-from nasbench.streams import noise_key, uniform_index
+from nasbench.streams import noise_key, uniform_picker
 from nasbench.task import Task
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
+Count: TypeAlias = Callable[[int], int]
 Outcome: TypeAlias = tuple[int, float, Observation, float, bool]
 """What evaluating a trial gives; a plain tuple, since one is made for each evaluation.
 
@@ -46,13 +47,14 @@ class Evaluator:
 
     def __init__(self, task: Task, seed: int) -> None:
         bench = task.bench
-        self._task, self._bench_row = task, bench.row_finder()
+        self._task = task
         self._key = noise_key(task.id, seed)
         self._full = task.recipe_epochs
         self._trainers: dict[int | None, Callable[[int], Outcome]] = {}
         self._paid: dict[int, tuple[float, float]] = {}
         self._classes = bench.classes if task.charge == "unique-class" else None
         self._first: dict[tuple[int, int | None], Outcome] = {}
+        self._rows = task.rows_asked
         self._known: dict[Genotype, Outcome] = {}
         self._repeatable = task.charge == "all" and task.fidelity is None
         self._trainer(None)
@@ -64,16 +66,19 @@ class Evaluator:
             GenotypeError, NotInTableError: the strategy asked for no architecture of the space.
             StrategyError: it asked for an epoch that the task does not offer.
         """
-        genotype, epoch = trial.genotype, trial.epoch
+        _, genotype, epoch = trial
         if epoch is None:
             try:
-                if genotype in self._known:
-                    return self._known[genotype]
+                known = self._known.get(genotype)
             except TypeError:
                 raise GenotypeError(f"a genotype is a tuple of integers, got {genotype!r}") from None
+            if known is not None:
+                return known
         elif epoch == self._full:
             epoch = None  # the same training, however it is asked for
-        row = self._row(genotype)
+        row = self._rows.get(genotype, -1)
+        if row < 0:
+            row = self._place(genotype)
         train = self._trainers.get(epoch) or self._trainer(epoch)
         if self._repeatable:
             outcome = train(row)
@@ -84,10 +89,12 @@ class Evaluator:
             return train(row)
         return self._distinct(row, epoch, train)
 
-    def _row(self, genotype: Genotype) -> int:
-        row = self._bench_row(genotype)
+    def _place(self, genotype: Genotype) -> int:
+        """Row of an architecture of the task's space, remembered for the runs to come."""
+        row = self._task.bench.row(genotype)
         if row < 0 or self._task.missing == "exclude":
             self._task.space.check([genotype])
+        self._rows[genotype] = row
         return row
 
     def _trainer(self, epoch: int | None) -> Callable[[int], Outcome]:
@@ -97,41 +104,51 @@ class Evaluator:
             offered = ", ".join(map(str, task.fidelities)) or f"only the full training ({self._full} epochs)"
             raise StrategyError(f"a trial asked for epoch {epoch!r}; the task offers {offered}")
         level = self._columns(epoch)
-        shown = self._shown(level)
-        values, seconds, epochs = _answers(level.values), level.seconds, level.epochs
+        read, *others = map(_reader, level.values)
+        epochs = level.epochs
         known_epochs = epochs if epochs == epochs else 0.0
-        price = None if seconds is None else _answers((seconds,))
+        price = None if level.seconds is None else _reader(level.seconds)
         flat_price = epochs if epochs == epochs else 1.0
         resume = task.fidelity == "curve" and task.resume
-        single = len(level.values) == 1
+        counts, numbers, width, fixed = self._runs_shown(level)
+        pick = uniform_picker(self._key)
+
+        kept = task.outcomes_kept.setdefault(epoch, {})
 
         def train(row: int) -> Outcome:
-            number = shown(row)
-            found = values(row, number)
-            cost = flat_price if price is None else price(row, number)[0]
-            trained = known_epochs
-            if cost != cost:
-                cost = 0.0
-            if resume:
-                cost, trained = self._difference(row, cost, trained)
-            ok = found[0] == found[0] and (single or all(value == value for value in found))
-            return row, epochs, Observation(found, cost, "ok" if ok else "failed"), trained, True
+            number = fixed if numbers is None else numbers(row * width + pick(row, counts(row)))
+            place = row * width + number
+            outcome = kept.get(place)
+            if outcome is None:
+                kept[place] = outcome = answer(row, number)
+            return outcome if not resume else resumed(outcome)
+
+        def answer(row: int, number: int) -> Outcome:
+            value = read(row, number)
+            found: tuple[float, ...] = (value,)
+            ok = value == value
+            if others:
+                found = (value, *(read_other(row, number) for read_other in others))
+                ok = all(v == v for v in found)
+            cost = flat_price if price is None else price(row, number)
+            observation = Observation(found, cost if cost == cost else 0.0, "ok" if ok else "failed")
+            return row, epochs, observation, known_epochs, True
+
+        def resumed(outcome: Outcome) -> Outcome:
+            row, trained_to, observation, trained, charged = outcome
+            cost, trained = self._difference(row, observation.cost, trained)
+            return row, trained_to, observation._replace(cost=cost), trained, charged
 
         self._trainers[epoch] = train
         return train
 
-    def _shown(self, level: Level) -> Callable[[int], int]:
-        """Which training run a row shows."""
-        if self._task.repeat != "random":
-            fixed = self._task.repeat if isinstance(self._task.repeat, int) else 0
-            return lambda row: fixed
-        exist, numbers = self._task.runs_of(level.protocol)
-        key, counts, positions, width = self._key, exist.item, numbers.item, numbers.shape[1]
-
-        def shown(row: int) -> int:
-            return positions(row * width + uniform_index(key, row, counts(row)))
-
-        return shown
+    def _runs_shown(self, level: Level) -> tuple[Count, Count | None, int, int]:
+        """How many runs a row has, their numbers row by row, the rows' width; or the one run shown."""
+        task = self._task
+        exist, numbers = task.runs_of(level.protocol)
+        if task.repeat == "random":
+            return exist.item, numbers.item, numbers.shape[1], 0
+        return exist.item, None, numbers.shape[1], task.repeat if isinstance(task.repeat, int) else 0
 
     def _difference(self, row: int, seconds: float, epochs: float) -> tuple[float, float]:
         """What training adds to the epochs of the same run that are already paid for."""
@@ -194,12 +211,9 @@ def _widened(column: Floats, runs: int) -> Floats:
     return np.pad(column, ((0, 0), (0, lacking)), constant_values=np.nan)
 
 
-def _answers(columns: tuple[Floats, ...]) -> Callable[[int, int], tuple[float, ...]]:
-    """A function (row, training run) -> one number a column; a single-run column ignores the run."""
-    if len(columns) == 1:
-        item, width = columns[0].item, columns[0].shape[1]
-        if width == 1:
-            return lambda row, number: (item(row),)
-        return lambda row, number: (item(row * width + number),)
-    items = [(c.item, c.shape[1], c.shape[1] > 1) for c in columns]
-    return lambda row, number: tuple([item(row * width + number if several else row) for item, width, several in items])
+def _reader(column: Floats) -> Callable[[int, int], float]:
+    """A function (row, training run) -> number; a single-run column ignores the run."""
+    item, width = column.item, column.shape[1]
+    if width == 1:
+        return lambda row, number: item(row)
+    return lambda row, number: item(row * width + number)

@@ -135,7 +135,7 @@ class Problem:
         position = 0
         while True:
             if position == len(self._drawn):
-                self.initial(position + 64)
+                self.initial(2 * position + 64)  # longer blocks as a search goes on: fewer, larger array steps
             block = self._drawn[position:]
             if not block:
                 return

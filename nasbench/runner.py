@@ -7,9 +7,11 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
 from heapq import heappop, heappush
+from itertools import chain
+from operator import itemgetter
 from time import perf_counter
 from typing import Any, TypeAlias
 
@@ -218,7 +220,11 @@ class _Driver:
                     finish = clock + outcome[2].cost
                     if resumes or not outcome[4]:
                         finish += _waiting(outcome, running, clock)
-                    heappush(running, (finish, raw, idle.pop(), trial, outcome, clock))
+                    event = (finish, raw, idle.pop(), trial, outcome, clock)
+                    if running:
+                        heappush(running, event)
+                    else:
+                        running.append(event)
                     raw += 1
                     charged += outcome[4]
                     if counted:
@@ -235,11 +241,9 @@ class _Driver:
                     break
             if not running:
                 break
-            event = heappop(running)
-            clock = event[0]
+            clock, _, worker, trial, outcome, start = heappop(running) if len(running) > 1 else running.pop()
             if clock > seconds:
                 break
-            _, _, worker, trial, outcome, start = event
             idle.append(worker)
             add_outcome(outcome)
             add_number(trial.number)
@@ -259,12 +263,18 @@ class _Driver:
         trace = np.zeros(len(outcomes), dtype=trace_dtype(task.space.length, len(task.objectives)))
         if outcomes:
             rows, epochs, observations, _, _ = zip(*outcomes, strict=True)
-            trace["row"], trace["epoch"] = rows, epochs
+            values, costs, _ = zip(*observations, strict=True)
+            flat = np.fromiter(chain.from_iterable(values), float).reshape(trace["value"].shape)
+            trace["row"], trace["value"] = np.fromiter(rows, np.int64), flat
             trace["genotype"] = task.bench.genotypes[trace["row"]]
-            values = [observation.values for observation in observations]
-            trace["value"] = values if len(task.objectives) > 1 else np.ravel(values)
-            trace["cost"] = [observation.cost for observation in observations]
-            trace["start"], trace["finish"], trace["worker"] = self.starts, self.finishes, self.workers
+            for name, numbers in (
+                ("epoch", epochs),
+                ("cost", costs),
+                ("start", self.starts),
+                ("finish", self.finishes),
+            ):
+                trace[name] = np.fromiter(numbers, float)
+            trace["worker"] = self.workers
         trace.flags.writeable = False
         return Run(
             key=key,
@@ -295,7 +305,7 @@ def _waiting(outcome: Outcome, running: list[Event], clock: float) -> float:
     return max(ends, default=clock) - clock
 
 
-def _ledger(task: Task, trace: np.ndarray, outcomes: Iterable[Outcome]) -> Ledger:
+def _ledger(task: Task, trace: np.ndarray, outcomes: Sequence[Outcome]) -> Ledger:
     rows = trace["row"].tolist()
     value = trace["value"].reshape(len(trace), len(task.objectives))
     unique = set(rows)
@@ -305,7 +315,7 @@ def _ledger(task: Task, trace: np.ndarray, outcomes: Iterable[Outcome]) -> Ledge
         unique_classes=len(set(task.bench.classes[trace["row"]].tolist())),
         repeated=len(rows) - len(unique),
         failed=int(np.isnan(value).any(axis=1).sum()),
-        charged=sum(outcome[4] for outcome in outcomes),
+        charged=sum(map(itemgetter(4), outcomes)),
         seconds=float(trace["finish"].max(initial=0.0)),
-        epochs=float(sum(outcome[3] for outcome in outcomes)) if task.recipe_epochs is not None else float("nan"),
+        epochs=float(sum(map(itemgetter(3), outcomes))) if task.recipe_epochs is not None else math.nan,
     )

@@ -555,5 +555,5 @@ def _sparse_shuffle(space: SearchSpace, rng: np.random.Generator) -> Iterator[Ge
 def _decoded(space: SearchSpace, ranks: NDArray[np.int64]) -> Iterator[Genotype]:
     begin, step = 0, 32
     while begin < len(ranks):
-        yield from map(tuple, space.genotypes(ranks[begin : begin + step]).tolist())
+        yield from zip(*space.genotypes(ranks[begin : begin + step]).T.tolist(), strict=True)
         begin, step = begin + step, min(2 * step, 4096)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,20 +33,26 @@ def noise_key(task_id: str, seed: int) -> int:
     return int.from_bytes(_digest(("noise", task_id, seed))[:8], "little")
 
 
-def uniform_index(key: int, counter: int, count: int) -> int:
-    """A number from 0 to count - 1 that depends on key and counter only (SplitMix64, scaled).
+def uniform_picker(key: int) -> Callable[[int, int], int]:
+    """A function (counter, count) -> a number from 0 to count - 1, fixed by key and counter only.
 
-    Source: Steele et al., Fast Splittable Pseudorandom Number Generators, OOPSLA 2014. Scaling the
-    upper 32 bits is uniform to 2^-32 of the count.
+    SplitMix64 of the counter, scaled: Steele et al., Fast Splittable Pseudorandom Number Generators,
+    OOPSLA 2014. Scaling the upper 32 bits is uniform to 2^-32 of the count.
     """
-    z = (key + (counter + 1) * _GOLDEN) & MASK
-    z = ((z ^ (z >> 30)) * _MIX_A) & MASK
-    z = ((z ^ (z >> 27)) * _MIX_B) & MASK
-    return (((z ^ (z >> 31)) >> 32) * count) >> 32
+    mask, golden, mix_a, mix_b = MASK, _GOLDEN, _MIX_A, _MIX_B
+    start = key + golden
+
+    def pick(counter: int, count: int) -> int:
+        z = (start + counter * golden) & mask
+        z = ((z ^ (z >> 30)) * mix_a) & mask
+        z = ((z ^ (z >> 27)) * mix_b) & mask
+        return (((z ^ (z >> 31)) >> 32) * count) >> 32
+
+    return pick
 
 
 def uniform_indices(key: int, counters: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`uniform_index` of whole arrays, equal to it element by element."""
+    """`uniform_picker` of whole arrays, equal to it element by element."""
     with np.errstate(over="ignore"):
         z = np.uint64(key) + (counters.astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(_MIX_A)

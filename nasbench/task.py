@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.benchmark import Benchmark, Metric, load
 from nasbench.errors import TaskError
 from nasbench.problem import Direction, Objective, Problem
-from nasbench.space import SearchSpace
+from nasbench.space import Genotype, SearchSpace
 from nasbench.spaces.table import TableSpace
 from nasbench.streams import generator, noise_key, uniform_indices
 
@@ -246,6 +246,16 @@ class Task:
         """Whether an objective is a test column."""
         metrics = self.bench.metrics_of(self.protocol)
         return any(metrics[o.name].is_test for o in self.objectives)
+
+    @cached_property
+    def outcomes_kept(self) -> dict[int | None, dict[int, Any]]:
+        """Answers that runs of this task had in this process, by epoch and by row and training run."""
+        return {}
+
+    @cached_property
+    def rows_asked(self) -> dict[Genotype, int]:
+        """Rows of the architectures that runs of this task have asked for in this process."""
+        return {}
 
     def truth(self) -> NDArray[np.float64]:
         """Mean of the first objective under the scoring protocol, `(A,)`: what regret is computed on."""

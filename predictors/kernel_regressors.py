@@ -8,7 +8,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from nasbench.predictors.features import Groups
-from nasbench.predictors.gaussian_process import Hyperparameters, Posterior, Prior, fit, typical_distance
+from nasbench.predictors.gaussian_process import Hyperparameters, Prior, fit, typical_distance
+from nasbench.predictors.posterior import Posterior
 
 
 class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]

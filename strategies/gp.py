@@ -11,15 +11,8 @@ from numpy.typing import NDArray
 
 from nasbench.errors import StrategyError
 from nasbench.predictors.features import Groups, default_groups
-from nasbench.predictors.gaussian_process import (
-    Hyperparameters,
-    Posterior,
-    Prior,
-    expected_improvement,
-    fit,
-    rank_gaussian,
-    typical_distance,
-)
+from nasbench.predictors.gaussian_process import Hyperparameters, Prior, fit, rank_gaussian, typical_distance
+from nasbench.predictors.posterior import Posterior, expected_improvement
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
@@ -44,10 +37,13 @@ class GaussianProcessSearch(Strategy):
 
     Architectures with equal features share one posterior; among those that tie for the largest
     expected improvement the generator picks. The improvement is that of the noise-free value over the
-    best observed one, which is what a run is judged by; with the largest posterior mean in its place
-    a run on NAS-Bench-201 needs more evaluations and ends with no less regret under noise. Trials in
-    flight take part with their posterior mean (kriging believer). Failed trials teach nothing but are
-    never asked again; nor is any other architecture. `ask` is empty when all have been asked.
+    best observed one, which is what a run is judged by. With the largest posterior mean in its place
+    the optimum of ImageNet16-120 is found sooner from noise-free values (in the median by 56 instead of
+    69 evaluations), but one training run each, the default, ends with more regret (.50 instead of .41
+    at 150; 100 seeds); the other two datasets do not care.
+
+    Trials in flight take part with their posterior mean (kriging believer). Failed trials teach nothing
+    but are never asked again; nor is any other architecture. `ask` is empty when all have been asked.
 
     Source: Snoek et al., Practical Bayesian Optimization of Machine Learning Algorithms, NIPS 2012;
     path encoding of White et al., BANANAS, AAAI 2021; Ginsbourger et al., 2010 (kriging believer).

@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 import nasbench
 from nasbench.strategies import create
 from nasbench.strategies.base import Strategy
-from nasbench.streams import MASK, generator, noise_key, uniform_index, uniform_indices
+from nasbench.streams import MASK, generator, noise_key, uniform_indices, uniform_picker
 
 CIFAR10 = "nasbench201/cifar10"
 
@@ -189,7 +189,7 @@ def test_an_objective_with_fewer_runs_than_others_shows_only_its_own(make_table,
 )
 def test_the_scalar_hash_equals_the_vectorised_one(key, rows, count):
     counts = np.full(len(rows), count)
-    assert [uniform_index(key, row, count) for row in rows] == uniform_indices(key, np.array(rows), counts).tolist()
+    assert [uniform_picker(key)(row, count) for row in rows] == uniform_indices(key, np.array(rows), counts).tolist()
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 7])

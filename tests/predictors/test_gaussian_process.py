@@ -7,9 +7,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from nasbench.predictors.gaussian_process import (
     Hyperparameters,
-    Posterior,
     Prior,
-    expected_improvement,
     fit,
     log_posterior,
     matern52,
@@ -17,6 +15,7 @@ from nasbench.predictors.gaussian_process import (
     squared_distances,
     typical_distance,
 )
+from nasbench.predictors.posterior import Posterior, expected_improvement
 
 GROUPS = ((0, 2), (1, 3, 4))
 HYPER = Hyperparameters((0.7, 1.9), 0.05)
