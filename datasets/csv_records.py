@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nasbench.datasets.delimited import Cells
 from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec
 from nasbench.errors import GenotypeError, ImportFileError
-from nasbench.space import Parameter, Value
+from nasbench.parameter import Parameter, Value
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

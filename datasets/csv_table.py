@@ -39,7 +39,7 @@ from nasbench.datasets.install import check_name
 from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec, parse_metric
 from nasbench.errors import ImportFileError, UnknownNameError
 from nasbench.noise import noise_floor
-from nasbench.space import Parameter
+from nasbench.parameter import Parameter
 from nasbench.spaces.grid import GridSpace
 from nasbench.store import Column, Dataset, Protocol, TableData
 

@@ -12,7 +12,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from nasbench.space import Genotype, SearchSpace, design_sequence
+from nasbench.design import design_sequence
+from nasbench.space import Genotype, SearchSpace
 
 Direction = Literal["maximize", "minimize"]
 

@@ -1,18 +1,16 @@
 """What an architecture is: a fixed-length tuple of small ints, and the space of all of them.
 
 Everything generic is written here once on that idea. `SearchSpace` is the full product of its
-parameters' choices; `ConstrainedSpace` lists the valid members of such a product. A space
+parameters' choices; `nasbench.spaces.constrained` lists the valid members of such a product. A space
 overrides only what is special about it: text form, validity, canonical form, graph view.
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import prod
 from operator import getitem
@@ -22,51 +20,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import GenotypeError
+from nasbench.parameter import Parameter, choice_of, unknown_choice
 
 Genotype: TypeAlias = tuple[int, ...]
 Genotypes: TypeAlias = NDArray[np.integer[Any]]
-Value: TypeAlias = str | int | float
 
 ENUMERABLE_LIMIT = 2_000_000
 """Spaces up to this size may be listed in memory; larger ones are sampled."""
 
 _CHUNK = 1 << 14
 """Rows that are coded at a time, so that they stay in the processor's cache."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One position of a genotype.
-
-    Args:
-        name: what the position decides (`edge 0->1`, `batch_size`).
-        choices: the values, in the order of the genotype's integers.
-        ordered: True where neighbouring integers are neighbouring values (a learning rate).
-
-    Raises:
-        GenotypeError: no choices, one twice, or a name or choice that text could not give back.
-    """
-
-    name: str
-    choices: tuple[Value, ...]
-    ordered: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.choices:
-            raise GenotypeError(f"parameter {self.name!r} has no choices; give at least one")
-        if not all(isinstance(choice, str | int | float) for choice in self.choices):
-            raise GenotypeError(f"parameter {self.name!r}: a choice is a text or a number, got {self.choices}")
-        if len(set(self.choices)) != len(self.choices) or len(set(map(str, self.choices))) != len(self.choices):
-            raise GenotypeError(f"parameter {self.name!r} lists a choice twice: {self.choices}")
-        for text, forbidden in ((self.name, ",="), *((c, ",") for c in self.choices if isinstance(c, str))):
-            if not text or text != text.strip() or any(mark in text for mark in forbidden):
-                raise GenotypeError(
-                    f"parameter {self.name!r}: {text!r} is empty, has outer blanks or one of {forbidden!r}, "
-                    f"so that `name=choice,...` could not be read back"
-                )
-
-    def __len__(self) -> int:
-        return len(self.choices)
 
 
 class SearchSpace:
@@ -390,7 +353,7 @@ class SearchSpace:
         for parameter in self.parameters:
             if parameter.name not in given:
                 raise GenotypeError(f"{text!r} does not say {parameter.name!r}; expected e.g. {self._example()!r}")
-            genotype.append(_choice(parameter, given.pop(parameter.name).strip()))
+            genotype.append(choice_of(parameter, given.pop(parameter.name).strip()))
         if given:
             raise unknown_choice("parameter", next(iter(given)), [p.name for p in self.parameters])
         return self._tuple(genotype)
@@ -400,24 +363,6 @@ class SearchSpace:
 
     def _tuple(self, genes: Sequence[int]) -> Genotype:
         return tuple(self.check([list(genes)])[0].tolist())
-
-
-def _choice(parameter: Parameter, text: str) -> int:
-    for position, choice in enumerate(parameter.choices):
-        if str(choice) == text:
-            return position
-    for position, choice in enumerate(parameter.choices):
-        if isinstance(choice, int | float) and _is_number(text) and float(text) == float(choice):
-            return position
-    raise unknown_choice(f"choice of {parameter.name}", text, parameter.choices)
-
-
-def unknown_choice(what: str, name: object, known: Iterable[object]) -> GenotypeError:
-    """The error for an operation, choice or parameter that does not exist: lists all, names the nearest."""
-    names = [str(value) for value in known]
-    close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.4)
-    nearest = f" Did you mean {close[0]!r}?" if close else ""
-    return GenotypeError(f"unknown {what} {name!r}.{nearest} There are: {', '.join(names)}")
 
 
 def _extremes(batch: Genotypes) -> tuple[Genotypes, Genotypes]:
@@ -434,126 +379,3 @@ def _extremes(batch: Genotypes) -> tuple[Genotypes, Genotypes]:
     low = np.concatenate([wide.min(axis=0).reshape(64, length), rest]).min(axis=0)
     high = np.concatenate([wide.max(axis=0).reshape(64, length), rest]).max(axis=0)
     return low, high
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-class ConstrainedSpace(SearchSpace):
-    """A product of choices of which only some genotypes are valid, few enough to be listed.
-
-    A subclass gives `_members()`: the valid genotypes `(size, G)`, once. Ranks follow the
-    lexicographic order of the valid genotypes.
-    """
-
-    def _members(self) -> Genotypes:
-        raise NotImplementedError
-
-    @cached_property
-    def _member_codes(self) -> NDArray[np.int64]:
-        return np.unique(super()._codes(self._members()))
-
-    @property
-    def size(self) -> int:
-        """Exact number of valid genotypes."""
-        return len(self._member_codes)
-
-    def _find(self, batch: Genotypes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        codes = super()._codes(batch)
-        ranks = np.minimum(np.searchsorted(self._member_codes, codes), self.size - 1)
-        return ranks, self._member_codes[ranks] == codes
-
-    def _valid(self, batch: Genotypes) -> NDArray[np.bool_]:
-        return self._find(batch)[1]
-
-    @cached_property
-    def _rank_of(self) -> dict[int, int]:
-        return dict(zip(self._member_codes.tolist(), range(self.size), strict=True))
-
-    def index(self, genotype: Genotype) -> int:
-        """Rank of one genotype among the valid ones; raises `GenotypeError` if it is not one of them."""
-        rank = self._rank_of.get(self._code(genotype))
-        if rank is None:
-            raise GenotypeError(self._why_invalid(tuple(genotype)))
-        return rank
-
-    def indices(self, genotypes: ArrayLike) -> NDArray[np.int64]:
-        """Ranks `(n,)` among the valid genotypes; raises `GenotypeError` if a row is not one of them."""
-        batch = self._as_batch(genotypes)
-        ranks, found = self._find(batch)
-        if not found.all():
-            raise GenotypeError(self._why_invalid(tuple(batch[np.flatnonzero(~found)[0]].tolist())))
-        return ranks.astype(np.int64, copy=False)
-
-    def genotypes(self, indices: ArrayLike) -> Genotypes:
-        """The `(n, G)` valid genotypes of the ranks `(n,)`."""
-        return self._decode(self._member_codes[self._check_ranks(indices)])
-
-    def sample(self, rng: np.random.Generator, n: int = 1) -> Genotypes:
-        """`n` draws with replacement, uniform over the valid genotypes, `(n, G)`."""
-        return self.genotypes(rng.integers(0, self.size, size=n))
-
-    def neighbours(self, genotype: Genotype) -> list[Genotype]:
-        """The valid genotypes that differ in exactly one position, in order of position, then value."""
-        candidates = super().neighbours(genotype)
-        keep = self.valid(candidates)
-        return [g for g, ok in zip(candidates, keep.tolist(), strict=True) if ok]
-
-    def mutate(self, genotype: Genotype, rng: np.random.Generator) -> Genotype:
-        """A neighbour drawn uniformly (a single product step is often invalid here)."""
-        around = self.neighbours(genotype)
-        if not around:
-            return tuple(self.sample(rng)[0].tolist())
-        return around[int(rng.random() * len(around))]
-
-    def crossover(self, first: Genotype, second: Genotype, rng: np.random.Generator) -> Genotype:
-        """A valid child by rejection; after 100 invalid ones, the first parent itself."""
-        for _ in range(100):
-            child = super().crossover(first, second, rng)
-            if self.valid([child])[0]:
-                return child
-        return first
-
-
-def design_sequence(space: SearchSpace, rng: np.random.Generator) -> Iterator[Genotype]:
-    """The whole space in uniformly random order, each genotype once, produced lazily.
-
-    Small spaces take one permutation. Larger ones run a Fisher-Yates shuffle that stores only the
-    positions it has touched. Spaces beyond 64-bit ranks draw with replacement and skip what was
-    seen, which has the same law.
-    """
-    if space.size <= 1 << 17:
-        yield from _decoded(space, rng.permutation(space.size))
-    elif space.size < 2**63:
-        yield from _sparse_shuffle(space, rng)
-    else:
-        seen: set[Genotype] = set()
-        while len(seen) < space.size:
-            for genotype in map(tuple, space.sample(rng, 256).tolist()):
-                if genotype not in seen:
-                    seen.add(genotype)
-                    yield genotype
-
-
-def _sparse_shuffle(space: SearchSpace, rng: np.random.Generator) -> Iterator[Genotype]:
-    """Fisher-Yates from the front: position i swaps with a uniform one of i to size - 1."""
-    moved: dict[int, int] = {}
-    for begin in range(0, space.size, 256):
-        positions = np.arange(begin, min(begin + 256, space.size))
-        drawn = []
-        for position, other in zip(positions.tolist(), rng.integers(positions, space.size).tolist(), strict=True):
-            drawn.append(moved.get(other, other))
-            moved[other] = moved.pop(position, position)
-        yield from map(tuple, space.genotypes(drawn).tolist())
-
-
-def _decoded(space: SearchSpace, ranks: NDArray[np.int64]) -> Iterator[Genotype]:
-    begin, step = 0, 32
-    while begin < len(ranks):
-        yield from zip(*space.genotypes(ranks[begin : begin + step]).T.tolist(), strict=True)
-        begin, step = begin + step, min(2 * step, 4096)

@@ -23,8 +23,10 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nasbench.errors import StrategyError
+from nasbench.parameter import Parameter
 from nasbench.problem import Direction, Objective, Observation, Problem, Trial
-from nasbench.space import ConstrainedSpace, Genotypes, Parameter, SearchSpace
+from nasbench.space import Genotypes, SearchSpace
+from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies.base import Strategy
 

@@ -15,8 +15,9 @@ import pytest
 from numpy.typing import ArrayLike
 
 from nasbench.errors import StrategyError
+from nasbench.parameter import Parameter
 from nasbench.problem import Observation, Problem, Trial
-from nasbench.space import Parameter, SearchSpace
+from nasbench.space import SearchSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.store import Column, Dataset, Protocol, TableData, write_table
 from nasbench.strategies.base import Strategy

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nasbench.space import Parameter, SearchSpace, Value
+from nasbench.parameter import Parameter, Value
+from nasbench.space import SearchSpace
 
 
 class GridSpace(SearchSpace):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from nasbench.space import Value
+from nasbench.parameter import Value
 from nasbench.spaces.grid import GridSpace
 
 _UNITS = (16, 32, 64, 128, 256, 512)

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import GenotypeError
-from nasbench.space import ConstrainedSpace, Genotype, Genotypes, Parameter, unknown_choice
+from nasbench.parameter import Parameter, unknown_choice
+from nasbench.space import Genotype, Genotypes
+from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.labelled_trees import LINKS, PARENT_LISTS, Relabelling, relabellings
 
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import GenotypeError
-from nasbench.space import Genotype, Genotypes, Parameter, SearchSpace, unknown_choice
+from nasbench.parameter import Parameter, unknown_choice
+from nasbench.space import Genotype, Genotypes, SearchSpace
 from nasbench.spaces.cell_graph import Cell, signatures
 from nasbench.spaces.cell_paths import count_paths, sequence_names
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbench.errors import GenotypeError, UnknownNameError
-from nasbench.space import Parameter, SearchSpace
+from nasbench.parameter import Parameter
+from nasbench.space import SearchSpace
 from nasbench.spaces import KINDS, from_definition
 from nasbench.spaces.grid import GridSpace
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nasbench.space import Parameter, SearchSpace, _sparse_shuffle, design_sequence
+from nasbench.design import _sparse_shuffle, design_sequence
+from nasbench.parameter import Parameter
+from nasbench.space import SearchSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.nas_bench_graph import NASBenchGraphSpace
 from nasbench.spaces.nasbench201 import NASBench201Space

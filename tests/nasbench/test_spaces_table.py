@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from nasbench.errors import GenotypeError, NotInTableError
-from nasbench.space import Parameter
+from nasbench.parameter import Parameter
 from nasbench.spaces import from_definition
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.nas_bench_graph import NASBenchGraphSpace

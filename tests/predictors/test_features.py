@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nasbench.errors import GenotypeError
+from nasbench.parameter import Parameter
 from nasbench.predictors import features
-from nasbench.space import Parameter
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.nasbench201 import EDGES, OPERATIONS, NASBench201Space
 from nasbench.spaces.table import TableSpace

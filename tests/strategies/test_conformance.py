@@ -14,8 +14,9 @@ import pytest
 
 import nasbench.strategies as registry
 from nasbench.errors import StrategyError
+from nasbench.parameter import Parameter
 from nasbench.problem import Trial
-from nasbench.space import ConstrainedSpace, Parameter
+from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies.base import Strategy
 from nasbench.strategies.conformance import RULES, ConformanceError, check_strategy

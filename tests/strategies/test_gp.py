@@ -9,10 +9,11 @@ from scipy.stats import norm, rankdata
 import nasbench.strategies as registry
 from nasbench.benchmark import load
 from nasbench.errors import StrategyError
+from nasbench.parameter import Parameter
 from nasbench.predictors import features
 from nasbench.predictors.gaussian_process import matern52, scale, squared_distances
 from nasbench.problem import Objective, Observation, Problem
-from nasbench.space import Parameter, SearchSpace
+from nasbench.space import SearchSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.nasbench201 import NASBench201Space
 from nasbench.spaces.table import TableSpace

@@ -8,8 +8,9 @@ import pytest
 from scipy.stats import chisquare
 
 from nasbench.errors import StrategyError
+from nasbench.parameter import Parameter
 from nasbench.problem import Objective, Observation, Problem
-from nasbench.space import ConstrainedSpace, Parameter
+from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies.regularized_evolution import RegularizedEvolution
 
