@@ -178,7 +178,7 @@ def _general(groups: Sequence[TaskRuns], alpha: float) -> str:
 def _unit(one: TaskRuns) -> str:
     task = one.task
     unit = task.bench.metrics_of(task.protocol)[task.objectives[0].name].unit
-    return " points" if unit == "%" else f" {unit}" if unit else ""
+    return " points" if unit == "%" else "" if unit in ("", "fraction") else f" ({unit})"
 
 
 def _number(value: float) -> str:
