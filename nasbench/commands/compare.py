@@ -25,7 +25,8 @@ def compare(
         str | None, typer.Option(help="Registry names, comma-separated.  [default: the five light ones]")
     ] = None,
     strategy: Annotated[
-        list[str] | None, typer.Option(metavar="NAME:key=value,...", help="A strategy with parameters; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="NAME[#salt][:key=value,...]", help="With parameters; a salt enters it twice."),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each strategy on each task.")] = 20,
     evaluations: Annotated[
@@ -93,7 +94,13 @@ def report(
 
 
 def _run(
-    tasks: list[Task], strategies: list[Strategy], seeds: int, out: Path, jobs: int, backend: str, quiet: bool
+    tasks: list[Task],
+    strategies: list[tuple[Strategy, str]],
+    seeds: int,
+    out: Path,
+    jobs: int,
+    backend: str,
+    quiet: bool,
 ) -> Comparison:
     from nasbench import comparison
 
@@ -101,8 +108,9 @@ def _run(
         try:
             return comparison.compare(
                 tasks,
-                strategies,
+                [strategy for strategy, _ in strategies],
                 seeds,
+                salts=[salt for _, salt in strategies],
                 out=out,
                 jobs=jobs,
                 backend=backend,
@@ -165,25 +173,27 @@ def _expand(text: str) -> list[str]:
     return list(dict.fromkeys(out))
 
 
-def _chosen(names: str | None, specs: list[str] | None) -> list[Strategy]:
+def _chosen(names: str | None, specs: list[str] | None) -> list[tuple[Strategy, str]]:
+    """The strategies of the command, each with its salt."""
     from nasbench.comparison import DEFAULT_STRATEGIES
     from nasbench.strategies import create
 
     listed = [n.strip() for n in names.split(",") if n.strip()] if names else []
     if not names and not specs:
         listed = list(DEFAULT_STRATEGIES)
-    return [create(name) for name in listed] + [_parse_strategy(spec) for spec in specs or []]
+    return [(create(name), "") for name in listed] + [_parse_strategy(spec) for spec in specs or []]
 
 
-def _parse_strategy(spec: str) -> Strategy:
-    """A strategy from `NAME:key=value,key=value`; values are JSON, or else text.
+def _parse_strategy(spec: str) -> tuple[Strategy, str]:
+    """A strategy and its salt from `NAME[#salt][:key=value,...]`; values are JSON, or else text.
 
     Raises:
         StrategyError: a part is no key=value.
     """
     from nasbench.strategies import create
 
-    name, _, text = spec.partition(":")
+    head, _, text = spec.partition(":")
+    name, _, salt = head.partition("#")
     params: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
@@ -193,7 +203,7 @@ def _parse_strategy(spec: str) -> Strategy:
             params[key] = json.loads(value)
         except ValueError:
             params[key] = value
-    return create(name, **params)
+    return create(name, **params), salt
 
 
 def _command() -> str:

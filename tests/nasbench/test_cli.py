@@ -214,7 +214,7 @@ def test_strategies_with_parameters(spec, params):
     if "sample" in params:
         spec += ",sample=5"
     name = spec.partition(":")[0]
-    assert compare_command._parse_strategy(spec) == create(name, **params)
+    assert compare_command._parse_strategy(spec) == (create(name, **params), "")
 
 
 # -- errors ---------------------------------------------------------------------------------------
@@ -323,3 +323,14 @@ def test_a_closed_pipe_is_no_traceback():
     process.wait(timeout=30)
     assert "Traceback" not in errors
     assert "Exception ignored" not in errors
+
+
+def test_a_salt_enters_a_strategy_twice(nasbench):
+    once = ("--strategy", "regularized-evolution", "--strategy", "regularized-evolution#b:population=50")
+    code, out, _ = nasbench(
+        "compare", "--tasks", CIFAR10, *once, "--seeds", 2, "--evaluations", 60, "--json", "--no-report"
+    )
+    rows = json.loads(out)["summary"]
+    assert code == 0
+    assert {row["strategy"] for row in rows} == {"regularized-evolution", "regularized-evolution #b"}
+    assert rows[0]["observed_mean"] != rows[1]["observed_mean"] or rows[0]["seconds"] != rows[1]["seconds"]
