@@ -336,7 +336,11 @@ class Table:
             through `curve`).
         attrs: name, title, licence, citation, created_by, space_sha256, content_sha256.
         sources: provenance records.
+        addons: tables whose columns were joined to these; added: (dataset, protocol, metric) of each.
     """
+
+    addons: tuple[Table, ...] = ()
+    added: frozenset[tuple[str, str, str]] = frozenset()
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
