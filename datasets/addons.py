@@ -101,7 +101,7 @@ class JoinedTable(Table):
                     raise _unfit(addon, self, f"{dataset} has {sorted(again)[0]!r} in protocol {name!r} already")
                 self._homes.update({(dataset, name, metric): addon for metric in new})
                 merged[kind] = {**getattr(old, kind), **new}
-            protocols[name] = replace(old, **merged)
+            protocols[name] = replace(old, final=merged["final"], curve=merged["curve"], cost=merged["cost"])
         return replace(data, protocols=protocols)
 
     def verify(self) -> None:

@@ -166,7 +166,8 @@ def _entry(record: Any, where: str) -> Entry:
     _want(len({one.key for one in sources}) == len(sources), where, "file", "different keys")
     return Entry(
         **{key: record[key] for key in _TEXTS},
-        **{key: tuple(record[key]) for key in _LISTS},
+        metrics=tuple(record["metrics"]),
+        protocols=tuple(record["protocols"]),
         result_bytes=record["result_bytes"],
         files=sources,
     )

@@ -99,7 +99,7 @@ def open_base(family: str) -> Table:
         UnknownNameError: no such family here.
         TableError: its file is damaged, or its package is missing.
     """
-    if imported_path(family).is_file():
+    if "+" not in family and imported_path(family).is_file():
         return Table(imported_path(family))
     if family not in FAMILIES:
         raise UnknownNameError(

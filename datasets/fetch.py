@@ -195,17 +195,25 @@ class _Downloader:
         import pooch
         import requests
 
-        get = pooch.HTTPDownloader(chunk_size=CHUNK, timeout=TIMEOUT_SECONDS, headers={"Accept-Encoding": "identity"})
+        answers: list[Any] = []
+        get = pooch.HTTPDownloader(
+            chunk_size=CHUNK,
+            timeout=TIMEOUT_SECONDS,
+            headers={"Accept-Encoding": "identity"},
+            hooks={"response": lambda answer, **_: answers.append(answer)},
+        )
         try:
             get(url, limited, cache)
         except requests.exceptions.HTTPError as error:
-            status = error.response.status_code
-            error.response.close()
+            status = answers[-1].status_code
             if status >= 500 or status in (408, 429):
                 raise  # pooch tries again
             raise _refused(self._file, url, f"the server answered {status}") from error
         except (requests.exceptions.InvalidSchema, requests.exceptions.TooManyRedirects) as error:
             raise _refused(self._file, url, f"it leads somewhere else: {error}") from error
+        finally:
+            for answer in answers:
+                answer.close()
 
     def _from_folder(self, path: Path, limited: _Limited) -> None:
         try:
