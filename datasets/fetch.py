@@ -165,7 +165,7 @@ def _download(file: SourceFile, folder: Path, report: Callable[[int], None]) -> 
             f"{file.url.removeprefix(HOST).lstrip('/')}"
         ) from error
     except requests.exceptions.RequestException as error:
-        raise _refused(file, url, str(error)) from error
+        raise _refused(file, url, str(error).rstrip(".")) from error
     except ValueError as error:
         raise _refused(file, url, f"its bytes are not those of the catalog (sha256 {file.sha256[:12]}...)") from error
     except OSError as error:
@@ -210,7 +210,7 @@ class _Downloader:
                 raise  # pooch tries again
             raise _refused(self._file, url, f"the server answered {status}") from error
         except (requests.exceptions.InvalidSchema, requests.exceptions.TooManyRedirects) as error:
-            raise _refused(self._file, url, f"it leads somewhere else: {error}") from error
+            raise _refused(self._file, url, f"it leads somewhere else ({error})") from error
         finally:
             for answer in answers:
                 answer.close()

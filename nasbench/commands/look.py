@@ -27,7 +27,7 @@ def list_(
         raise typer.BadParameter(f"--all is for benchmarks, not for {what}")
     rows = known[what]()
     if everything:
-        rows = [{**row, "licence": "", "download": "", "on disk": ""} for row in rows] + _fetchable()
+        rows = [{**row, "licence": "", "download MB": "", "on disk MB": ""} for row in rows] + _fetchable()
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
@@ -60,8 +60,8 @@ def _fetchable() -> list[dict[str, Any]]:
             "from": "fetched" if entry.name in here else f"nasbench fetch {entry.name}",
             "what": f"add-on of {entry.family}: {entry.title}",
             "licence": entry.licence,
-            "download": f"{entry.download_bytes / 1e6:.1f} MB",
-            "on disk": f"{entry.result_bytes / 1e6:.1f} MB",
+            "download MB": round(entry.download_bytes / 1e6, 1),
+            "on disk MB": round(entry.result_bytes / 1e6, 1),
         }
         for entry in catalog().values()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,39 @@ def test_a_redirect_to_another_kind_of_address_is_refused(server, cached, target
     server.faults[SUFFIX] = redirect
     refused(cached, "leads somewhere else")
     assert len(server.requested) == 1
+
+
+def test_a_redirect_to_the_same_bytes_is_followed(server, cached):
+    def redirect(handler) -> bool:
+        if handler.path.endswith("?again=" + SUFFIX):
+            return False
+        handler.send_response(302)
+        handler.send_header("Location", f"{handler.path}?again={SUFFIX}")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+        return True
+
+    server.faults[SUFFIX] = redirect
+    assert fetch(NAME).is_file()
+
+
+def test_an_interrupted_download_leaves_nothing(server, cached):
+    def stop(done: int, total: int) -> None:
+        if done > total // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fetch(NAME, stop)
+    assert kept(cached) == []
+    assert fetch(NAME).is_file()
+
+
+def test_two_at_once_both_succeed(server, cached):
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(fetch, [NAME, NAME])
+    assert first == second
+    assert Table(first).attrs["name"] == NAME
+    assert len(kept(cached)) == 3
 
 
 def test_a_server_that_fails_for_a_while_is_asked_again(server, cached):

@@ -17,9 +17,12 @@ import pytest
 
 import nasbench
 from nasbench.datasets import freerea, hw_nas_bench, mini_nasbench201
+from nasbench.datasets.addons import addon_path
+from nasbench.datasets.catalog import catalog
 from nasbench.datasets.families import open_base
 from nasbench.datasets.safe_pickle import numpy_scalar_globals, read_pickle
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
+from nasbench.store import Table
 
 FOLDERS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "ImageNet16-120"}
 FREEREA = "NiccoloCavagnero/FreeREA/9c2a726cd3adf526c43ae52a515a8fc5ea927fe7/cached_metrics/nats"
@@ -65,6 +68,19 @@ def base(shared_home):
 def values(bench, strings, metric, protocol=None):
     rows = bench.rows([bench.space.parse(text) for text in strings])
     return bench.mean(metric, protocol)[rows]
+
+
+@pytest.mark.parametrize("name", catalog())
+def test_the_catalog_says_what_each_table_holds(fetched_home, benches, name):
+    entry = catalog()[name]
+    path = addon_path(entry.family, entry.addon)
+    assert path.stat().st_size == entry.result_bytes
+    assert set(Table(path).datasets) == set(FOLDERS)
+    for data in Table(path).datasets.values():
+        assert tuple(data.protocols) == entry.protocols
+        for recipe in data.protocols.values():
+            assert {*recipe.final, *recipe.cost} == set(entry.metrics)
+            assert not recipe.curve
 
 
 # -- test accuracy after 200 epochs -------------------------------------------------------------
@@ -207,6 +223,14 @@ def test_twelve_epochs_can_be_searched(fetched_home):
     run = nasbench.search(nasbench.Task("nasbench201/cifar10", protocol="12", evaluations=30), "random-search", seed=3)
     bench = nasbench.load("nasbench201/cifar10")
     assert run.trace["value"].max() == bench.query(run.best, "val_accuracy", protocol="12")
+
+
+def test_a_search_at_twelve_epochs_is_scored_at_two_hundred(fetched_home):
+    task = nasbench.Task("nasbench201/cifar10", protocol="12", score_protocol="200", evaluations=30)
+    run = nasbench.search(task, "random-search", seed=3)
+    assert run.trace["value"].max() == nasbench.load("nasbench201/cifar10").query(run.best, protocol="12")
+    assert task.identity()["protocol"] == "12"
+    assert task.identity()["score_protocol"] == "200"
 
 
 class Bomb:

@@ -42,7 +42,7 @@ def test_fetch_look_and_remove(nasbench, mirror, monkeypatch):
     assert "nasbench fetch nasbench201-test" in err
     row = listed(nasbench, "nasbench201-test")
     assert row["from"] == "nasbench fetch nasbench201-test"
-    assert (row["licence"], row["download"], row["on disk"]) == ("MIT", "1.6 MB", "0.6 MB")
+    assert (row["licence"], row["download MB"], row["on disk MB"]) == ("MIT", 1.6, 0.6)
     code, out, err = nasbench("fetch", "nasbench201-test")
     assert (code, err) == (0, "")
     for part in ("test_accuracy", "licence MIT", "FreeREA", "nasbench201+test.h5", "nasbench info nasbench201/cifar10"):
