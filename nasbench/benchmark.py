@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.datasets.addons import addon_files
-from nasbench.datasets.catalog import fetch_hint
 from nasbench.datasets.families import imported_path, installed_names, open_table
 from nasbench.errors import NotInTableError, TableError, UnknownNameError
 from nasbench.space import Genotype, Genotypes, SearchSpace
@@ -150,7 +149,7 @@ class Benchmark:
         if name is None:
             return next(iter(self._data.protocols.values()))
         if name not in self._data.protocols:
-            hint = fetch_hint(self.family, protocol=name)
+            hint = _fetch_hint(self.family, protocol=name)
             raise UnknownNameError(f"protocol of {self.name}", name, self._data.protocols, hint=hint)
         return self._data.protocols[name]
 
@@ -181,7 +180,7 @@ class Benchmark:
         found = recipe.final.get(metric) or recipe.cost.get(metric)
         if found is None:
             known = [*recipe.final, *recipe.cost]
-            raise UnknownNameError(f"metric of {self.name}", metric, known, hint=fetch_hint(self.family, metric))
+            raise UnknownNameError(f"metric of {self.name}", metric, known, hint=_fetch_hint(self.family, metric))
         return found
 
     def column(self, metric: str, protocol: str | None = None) -> Floats:
@@ -427,8 +426,14 @@ def load(name: str) -> Benchmark:
     try:
         return _load(family, dataset or "default", _identity(family))
     except UnknownNameError:
-        hint = fetch_hint(family) or "`nasbench list` describes them."
+        hint = _fetch_hint(family) or "`nasbench list` describes them."
         raise UnknownNameError("benchmark", name, installed_names(), hint=hint) from None
+
+
+def _fetch_hint(family: str, metric: str | None = None, protocol: str | None = None) -> str:
+    from nasbench.datasets.catalog import fetch_hint  # only an error needs the catalog
+
+    return fetch_hint(family, metric, protocol)
 
 
 FileIdentity = tuple[tuple[str, int, int], ...]
