@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from nasbench.datasets.addons import join
 from nasbench.datasets.paths import cache_dir, data_dir
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.store import Table, TableData, write_table
@@ -82,13 +83,23 @@ def installed_names() -> list[str]:
 
 
 def open_table(family: str) -> Table:
-    """The open table of a family; a packaged family is converted the first time.
+    """The open table of a family, with the add-ons that are installed.
+
+    Raises:
+        UnknownNameError: no such family here.
+        TableError: a file of it is damaged or does not fit, or its package is missing.
+    """
+    return join(open_base(family))
+
+
+def open_base(family: str) -> Table:
+    """The open table of a family without add-ons; a packaged family is converted the first time.
 
     Raises:
         UnknownNameError: no such family here.
         TableError: its file is damaged, or its package is missing.
     """
-    if imported_path(family).is_file():
+    if "+" not in family and imported_path(family).is_file():
         return Table(imported_path(family))
     if family not in FAMILIES:
         raise UnknownNameError(

@@ -7,6 +7,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from nasbench.datasets.addons import installed_addons
 from nasbench.datasets.families import FAMILIES, imported_families, imported_path
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.store import Table, TableData, write_table
@@ -56,17 +57,18 @@ def install(data: TableData, replace: bool = False) -> Path:
 
 
 def remove(name: str) -> Path:
-    """Delete an imported table; returns where it was.
+    """Delete an imported table or a fetched add-on; returns where it was.
 
     Raises:
         TableError: the name of a packaged family, or a file that cannot be deleted.
-        UnknownNameError: no imported table has this name.
+        UnknownNameError: no imported table or add-on has this name.
     """
     if name in FAMILIES:
         raise TableError(f"{name!r} comes with an installed package; only imported tables can be removed")
-    if name not in imported_families():
-        raise UnknownNameError("imported table", name, imported_families())
-    path = imported_path(name)
+    removable = {**installed_addons(), **{family: imported_path(family) for family in imported_families()}}
+    if name not in removable:
+        raise UnknownNameError("imported table", name, removable)
+    path = removable[name]
     try:
         path.unlink()
         path.with_name(path.name + ".stamp").unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench.datasets.addons import addon_files
 from nasbench.datasets.families import imported_path, installed_names, open_table
 from nasbench.errors import NotInTableError, TableError, UnknownNameError
 from nasbench.space import Genotype, Genotypes, SearchSpace
@@ -148,7 +149,8 @@ class Benchmark:
         if name is None:
             return next(iter(self._data.protocols.values()))
         if name not in self._data.protocols:
-            raise UnknownNameError(f"protocol of {self.name}", name, self._data.protocols)
+            hint = _fetch_hint(self.family, protocol=name)
+            raise UnknownNameError(f"protocol of {self.name}", name, self._data.protocols, hint=hint)
         return self._data.protocols[name]
 
     @cached_property
@@ -177,7 +179,8 @@ class Benchmark:
         recipe = self.protocol(protocol)
         found = recipe.final.get(metric) or recipe.cost.get(metric)
         if found is None:
-            raise UnknownNameError(f"metric of {self.name}", metric, [*recipe.final, *recipe.cost])
+            known = [*recipe.final, *recipe.cost]
+            raise UnknownNameError(f"metric of {self.name}", metric, known, hint=_fetch_hint(self.family, metric))
         return found
 
     def column(self, metric: str, protocol: str | None = None) -> Floats:
@@ -230,9 +233,12 @@ class Benchmark:
         """Which training runs exist: counts `(A,)` and, left-aligned, their numbers `(A, R)`."""
         recipe = self.protocol(protocol)
         if recipe.name not in self._positions:
-            widest = max((c.values.shape[1] for c in recipe.final.values()), default=1)
+            added = self.table.added
+            own = [c for name, c in recipe.final.items() if (self.dataset, recipe.name, name) not in added]
+            finals = own or list(recipe.final.values())  # an add-on never changes which runs the base has
+            widest = max((c.values.shape[1] for c in finals), default=1)
             exists = np.zeros((len(self), widest), dtype=bool)
-            for column in recipe.final.values():
+            for column in finals:
                 if column.values.shape[1] == widest:
                     exists |= ~np.isnan(self._covered(column.values))
             order = np.argsort(~exists, axis=1, kind="stable")
@@ -416,20 +422,30 @@ def load(name: str) -> Benchmark:
     try:
         return _load(family, dataset or "default", _identity(family))
     except UnknownNameError:
-        raise UnknownNameError("benchmark", name, installed_names(), hint="`nasbench list` describes them.") from None
+        hint = _fetch_hint(family) or "`nasbench list` describes them."
+        raise UnknownNameError("benchmark", name, installed_names(), hint=hint) from None
 
 
-FileIdentity = tuple[str, int, int]
+def _fetch_hint(family: str, metric: str | None = None, protocol: str | None = None) -> str:
+    from nasbench.datasets.catalog import fetch_hint  # only an error needs the catalog
+
+    return fetch_hint(family, metric, protocol)
 
 
-def _identity(family: str) -> FileIdentity | None:
-    """Path, size and time of an imported table's file, so that replacing it shows at the next `load`."""
-    path = _imported_file(family, os.environ.get("NASBENCH_HOME"))
-    try:
-        stat = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return path, stat.st_size, stat.st_mtime_ns
+FileIdentity = tuple[tuple[str, int, int], ...]
+
+
+def _identity(family: str) -> FileIdentity:
+    """Path, size and time of an imported table and of add-ons, so that changing them shows at the next `load`."""
+    found = []
+    imported = _imported_file(family, os.environ.get("NASBENCH_HOME"))
+    for path in (imported, *addon_files(os.path.dirname(imported), family)):
+        try:
+            stat = os.stat(path)
+        except (OSError, ValueError):
+            continue
+        found.append((path, stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
 
 
 @lru_cache(maxsize=64)
@@ -439,10 +455,10 @@ def _imported_file(family: str, home: str | None) -> str:
 
 
 @lru_cache(maxsize=64)
-def _load(family: str, dataset: str, identity: FileIdentity | None) -> Benchmark:
+def _load(family: str, dataset: str, identity: FileIdentity) -> Benchmark:
     return Benchmark(_open(family, identity), dataset)
 
 
 @lru_cache(maxsize=16)
-def _open(family: str, identity: FileIdentity | None) -> Table:
+def _open(family: str, identity: FileIdentity) -> Table:
     return open_table(family)

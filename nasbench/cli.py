@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from nasbench import __version__
-from nasbench.commands import compare, look, tables
+from nasbench.commands import compare, fetch, look, tables
 from nasbench.errors import NasbenchError
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ def _examples(*lines: str) -> str:
     return "\n\n".join(["Examples:", *(f"  nasbench {line}" for line in lines)])
 
 
-app.command("list", epilog=_examples("list", "list strategies", "list benchmarks --json"))(look.list_)
+app.command("list", epilog=_examples("list", "list --all", "list strategies", "list benchmarks --json"))(look.list_)
 app.command(epilog=_examples("info nasbench201/cifar10", "info fcnet/naval_propulsion --verify"))(look.info)
 app.command(
     epilog=_examples(
@@ -52,7 +52,10 @@ app.command(
         "export nasbench201/cifar10 --csv c10.csv", "export fcnet/naval_propulsion --parquet naval.parquet"
     )
 )(tables.export)
-app.command(epilog=_examples("remove mine"))(tables.remove)
+app.command(
+    epilog=_examples("fetch nasbench201-test", "fetch nasbench201-hardware", "info nasbench201/cifar10", "list --all")
+)(fetch.fetch)
+app.command(epilog=_examples("remove mine", "remove nasbench201-test"))(tables.remove)
 import_app.command(
     "csv",
     epilog=_examples(

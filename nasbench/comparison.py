@@ -97,6 +97,7 @@ class Comparison:
                     "licence": table.attrs["licence"],
                     "citation": table.attrs["citation"],
                     "sources": table.sources,
+                    "addons": {addon.attrs["name"]: addon.attrs["content_sha256"] for addon in table.addons},
                 }
                 for family, table in sorted(tables.items())
             },

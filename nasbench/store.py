@@ -168,10 +168,11 @@ def write_whole(path: Path, content: bytes) -> None:
 def _image(data: TableData, created_by: str) -> tuple[bytes, str]:
     """The bytes of the file and its content hash.
 
-    Made in memory: HDF5 that meets a full disk in the middle of a file can take the process down.
+    Made in memory: HDF5 that meets a full disk in the middle of a file can take the process down. The
+    name is of no file; it differs so that two threads may make a table at once.
     """
     with h5py.File(
-        "table.h5", "w", driver="core", backing_store=False, libver="v110",
+        f"table-{secrets.token_hex(8)}.h5", "w", driver="core", backing_store=False, libver="v110",
         alignment_threshold=1, alignment_interval=ALIGNMENT,
     ) as file:  # fmt: skip
         digest = _fill(file, data, created_by)
@@ -336,7 +337,11 @@ class Table:
             through `curve`).
         attrs: name, title, licence, citation, created_by, space_sha256, content_sha256.
         sources: provenance records.
+        addons: tables whose columns were joined to these; added: (dataset, protocol, metric) of each.
     """
+
+    addons: tuple[Table, ...] = ()
+    added: frozenset[tuple[str, str, str]] = frozenset()
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)

@@ -170,3 +170,12 @@ class Scripted(Strategy):
 def scripted() -> type[Scripted]:
     """The scripted strategy's class."""
     return Scripted
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """Folder of published files, laid out as raw.githubusercontent.com serves them; skips where there is none."""
+    data = Path(os.environ.get("NASBENCH_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (data / "mirror").is_dir():
+        pytest.skip(f"no published files at {data / 'mirror'}; set NASBENCH_TEST_DATA to the folder that has `mirror`")
+    return data / "mirror"

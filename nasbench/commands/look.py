@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 def list_(
     what: Annotated[str, typer.Argument(help="benchmarks, strategies, predictors or formats.")] = "benchmarks",
+    everything: Annotated[bool, typer.Option("--all", help="Benchmarks: also what `nasbench fetch` can get.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what is there: benchmarks, strategies, predictors or import formats."""
     known = {"benchmarks": _benchmarks, "strategies": _strategies, "predictors": _predictors, "formats": _formats}
     if what not in known:
         raise UnknownNameError("thing to list", what, known)
+    if everything and what != "benchmarks":
+        raise typer.BadParameter(f"--all is for benchmarks, not for {what}")
     rows = known[what]()
+    if everything:
+        rows = [{**row, "licence": "", "download MB": "", "on disk MB": ""} for row in rows] + _fetchable()
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
@@ -40,6 +45,25 @@ def _benchmarks() -> list[dict[str, Any]]:
             "what": FAMILIES[family].title if family in FAMILIES and family not in imported else "your table",
         }
         for name in installed_names()
+    ]
+
+
+def _fetchable() -> list[dict[str, Any]]:
+    """The catalog's add-ons: whether they are installed, licence, sizes."""
+    from nasbench.datasets.addons import installed_addons
+    from nasbench.datasets.catalog import catalog
+
+    here = installed_addons()
+    return [
+        {
+            "name": entry.name,
+            "from": "fetched" if entry.name in here else f"nasbench fetch {entry.name}",
+            "what": f"add-on of {entry.family}: {entry.title}",
+            "licence": entry.licence,
+            "download MB": round(entry.download_bytes / 1e6, 1),
+            "on disk MB": round(entry.result_bytes / 1e6, 1),
+        }
+        for entry in catalog().values()
     ]
 
 
@@ -90,7 +114,8 @@ def info(
     table(metrics)
     typer.echo("\nsources")
     for source in sources:
-        typer.echo(f"  {source['name']}\n    sha256 {source.get('sha256', 'not recorded')}")
+        addon = f" ({source['addon']})" if "addon" in source else ""
+        typer.echo(f"  {source['name']}{addon}\n    sha256 {source.get('sha256', 'not recorded')}")
 
 
 def _facts(bench: Benchmark, verified: bool) -> dict[str, Any]:
@@ -111,6 +136,16 @@ def _facts(bench: Benchmark, verified: bool) -> dict[str, Any]:
         "citation": attrs["citation"],
         "table": str(bench.table.path),
         "content sha256": attrs["content_sha256"] + (" (verified)" if verified else ""),
+        **(
+            {
+                "add-ons": "; ".join(
+                    f"{a.attrs['name']} ({a.attrs['title']}; {a.attrs['licence']}; {a.attrs['citation']})"
+                    for a in bench.table.addons
+                )
+            }
+            if bench.table.addons
+            else {}
+        ),
         "metrics": [
             {
                 "metric": m.name,

@@ -80,8 +80,8 @@ def export(
     typer.echo(f"wrote {(export_csv if csv else export_parquet)(bench, target, long=long)}")
 
 
-def remove(family: Annotated[str, typer.Argument(metavar="NAME", help="An imported table.")]) -> None:
-    """Remove an imported table from this machine."""
+def remove(family: Annotated[str, typer.Argument(metavar="NAME", help="An imported table or an add-on.")]) -> None:
+    """Remove an imported table or a fetched add-on from this machine."""
     from nasbench.datasets.install import remove as remove_table
 
     typer.echo(f"removed {remove_table(family.partition('/')[0])}")
