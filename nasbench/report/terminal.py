@@ -84,20 +84,30 @@ def print_comparison(summary: pd.DataFrame, verdict: list[str]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    width = max(console.width, 100) if not console.is_terminal else console.width
-    console = Console(highlight=False, width=width)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(console.width, 120))
     for task, rows in summary.groupby("task", sort=False):
-        first = rows.iloc[0]
-        table = Table(title=Text(f"{task}   {first['metric']} ({first['unit']})"), title_justify="left", box=None)
-        present = [(key, head) for key, head in _COLUMNS if key == "interval" or rows[key].notna().any()]
-        for key, head in present:
-            table.add_column(head, justify="left" if key == "strategy" else "right", no_wrap=True)
-        for row in rows.to_dict("records"):
-            table.add_row(*(Text(_cell(key, {str(k): v for k, v in row.items()})) for key, _ in present))
+        records = [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+        known = [(key, head) for key, head in _COLUMNS if key == "interval" or rows[key].notna().any()]
+        columns = _fitting({head: [_cell(key, record) for record in records] for key, head in known}, console.width)
+        title = f"{task}   {records[0]['metric']} ({records[0]['unit']})"
+        table = Table(title=Text(title), title_justify="left", box=None)
+        for head in columns:
+            table.add_column(head, justify="left" if head == "strategy" else "right", no_wrap=True)
+        for cells in zip(*columns.values(), strict=True):
+            table.add_row(*map(Text, cells))
         console.print(table)
         console.print()
     for sentence in verdict:
-        console.print(Text(f"- {sentence}"))
+        console.print(Text(f"- {sentence}"), width=min(console.width, 100))
+
+
+def _fitting(columns: dict[str, list[str]], width: int) -> dict[str, list[str]]:
+    """The columns that a narrow terminal has room for; the less telling ones go first."""
+    droppable = ["seeds", "random (exact)", "observed", "95 % interval"]
+    while droppable and sum(2 + max(map(len, [head, *cells])) for head, cells in columns.items()) > width:
+        columns.pop(droppable.pop(0), None)
+    return columns
 
 
 def _cell(key: str, row: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from nasbench.datasets.addons import addon_path, installed_addons
 from nasbench.datasets.families import installed_names
 from nasbench.datasets.install import remove
 from nasbench.errors import TableError, TaskError, UnknownNameError
-from nasbench.space import Parameter
+from nasbench.parameter import Parameter
 from nasbench.spaces.grid import GridSpace
 from nasbench.store import Column, Dataset, Protocol, Table, TableData, write_table
 
