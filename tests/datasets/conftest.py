@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +26,22 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NASBENCH_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Callable[[str], Path]:
+    """Finds a real official file by a pattern `owner/repo/*/path` in the folder of test data.
+
+    The folder is NASBENCH_TEST_DATA, by default `shared/data` beside the checkout. No file of it is
+    part of the project: a test that needs one is skipped where it is absent.
+    """
+    default = Path(__file__).resolve().parents[3] / "shared" / "data"
+    root = Path(os.environ.get("NASBENCH_TEST_DATA", default)) / "mirror"
+
+    def find(pattern: str) -> Path:
+        found = sorted(root.glob(pattern)) if root.is_dir() else []
+        if not found:
+            pytest.skip(f"no official file {pattern} here; set NASBENCH_TEST_DATA to a folder that has mirror/")
+        return found[-1]
+
+    return find
