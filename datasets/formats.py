@@ -17,7 +17,10 @@ from nasbench.store import TableData
 REGISTRY = Registry(
     "import format",
     {
+        "accel-nasbench": ("nasbench.datasets.accel_nasbench:read", None),
+        "hat": ("nasbench.datasets.hat:read", None),
         "nas-bench-macro": ("nasbench.datasets.nas_bench_macro:read", None),
+        "nas-bench-mr": ("nasbench.datasets.nas_bench_mr:read", None),
     },
     group="nasbench.formats",
 )

@@ -35,9 +35,14 @@ def record(value: Any, keys: Collection[str], where: str) -> Mapping[str, Any]:
     Raises:
         ImportFileError: it is something else.
     """
-    if not isinstance(value, dict) or set(value) != set(keys):
-        found = sorted(map(str, value)) if isinstance(value, dict) else type(value).__name__
-        raise ImportFileError(f"{where}: expected an object of {', '.join(sorted(keys))}; got {str(found)[:200]}")
+    if not isinstance(value, dict):
+        raise ImportFileError(f"{where}: expected an object of {', '.join(keys)}; got {type(value).__name__}")
+    lacking = [key for key in keys if key not in value]
+    strange = sorted(str(key)[:40] if isinstance(key, str) else type(key).__name__ for key in value.keys() - {*keys})
+    if lacking or strange:
+        wrong = [f"lacks {', '.join(lacking)}"] if lacking else []
+        wrong += [f"has the unknown {', '.join(strange[:8])}"] if strange else []
+        raise ImportFileError(f"{where}: the object {' and '.join(wrong)}")
     return value
 
 
@@ -55,7 +60,13 @@ def number(value: Any, where: str, low: float = -math.inf, high: float = math.in
             return float(value)
     except OverflowError:
         pass
-    raise ImportFileError(f"{where}: expected a number from {low} to {high}, got {str(value)[:80]!r}")
+    raise ImportFileError(f"{where}: expected a number from {low} to {high}, got {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """A value in an error: short, whatever it is (a pickle's lists may share and repeat without end)."""
+    plain = isinstance(value, str | float | bool | None) or (isinstance(value, int) and abs(value) < 1 << 64)
+    return repr(value[:80] if isinstance(value, str) else value) if plain else type(value).__name__
 
 
 def repeats(keys: Sequence[Hashable]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

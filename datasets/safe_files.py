@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 
@@ -173,7 +173,7 @@ def _tar_contents(
 class _Counted(io.RawIOBase):
     """A stream that refuses to give more than an archive may unpack to."""
 
-    def __init__(self, stream: IO[bytes], path: Path) -> None:
+    def __init__(self, stream: io.BufferedIOBase, path: Path) -> None:
         self._stream, self._path, self._left = stream, path, MAX_UNPACKED
 
     def read(self, size: int = -1) -> bytes:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
 
 class FormatGroup(TyperGroup):
-    """The commands that are written out (`csv`), and one for each format of the registry."""
+    """The commands that are written out (`csv`), and one for each format of the registry.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    (Any: releases of typer differ in whose Context and Command these are.)
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
         """Names of all formats; imports none of them."""
         from nasbench.datasets.formats import REGISTRY
 
         return [*super().list_commands(ctx), *REGISTRY.names()]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a format.
 
         Raises:
@@ -36,7 +38,7 @@ class FormatGroup(TyperGroup):
         return _command(cmd_name)
 
 
-def _command(format_name: str) -> click.Command:
+def _command(format_name: str) -> Any:
     app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
 
     @app.command(format_name, help=f"Make a benchmark of the official files of {format_name}.")

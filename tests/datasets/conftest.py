@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from nasbench.cli import app
+from nasbench.errors import NasbenchError
 
 
 @pytest.fixture
@@ -45,3 +49,20 @@ def mirror() -> Callable[[str], Path]:
         return found[-1]
 
     return find
+
+
+@pytest.fixture
+def compares(tmp_path: Path) -> Callable[..., bool]:
+    """Whether `nasbench compare` runs to its end on some tasks (in this process: workers keep their home)."""
+
+    def run(tasks: str, *more: str) -> bool:
+        out = CliRunner().invoke(
+            app,
+            ["compare", "--tasks", tasks, "--strategies", "random-search,regularized-evolution,local-search", "--seeds",
+             "3", "--evaluations", "30", "--jobs", "1", "--no-report", "--out", str(tmp_path / "compared"), *more],
+        )  # fmt: skip
+        if isinstance(out.exception, NasbenchError):
+            raise out.exception
+        return out.exit_code == 0
+
+    return run
