@@ -9,8 +9,7 @@ therefore no columns). The table is partial: 5,125 of 10^11 networks. Licence Ap
 
 5,138 files, 13 of them on an architecture that another file has: equal parameters and MACs, but another
 accuracy and training time. They are second training runs, so both are kept as repeats, in the order of the file
-numbers. The noise floor is the pooled standard deviation of these pairs, undivided: nearly every architecture
-has one run. No learning curves; the length of the training is not in the files.
+numbers; the noise floor comes from these pairs. No learning curves; the length of the training is not in the files.
 """
 
 from __future__ import annotations
@@ -24,10 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.datasets.build import counts, ids
-from nasbench.datasets.official import file_source, number, record, repeats, space_facts, spread
+from nasbench.datasets.official import file_source, number, record, repeats, space_facts, sparse_noise_floor, spread
 from nasbench.datasets.safe_files import parse_json, tar_members
 from nasbench.errors import ImportFileError
-from nasbench.noise import noise_floor
 from nasbench.spaces.accel_nasbench import accel_nasbench_space
 from nasbench.store import Column, Dataset, Protocol, TableData
 
@@ -66,7 +64,7 @@ def read(path: Path, name: str | None = None) -> TableData:
         for what in ("top1", "top5")
     }  # fmt: skip
     recipe = Protocol("full", None, {"train_seconds": "one training"}, final=final, cost=_costs(values))
-    floor = noise_floor(final["val_top1"].values)
+    floor = sparse_noise_floor(final["val_top1"].values)
     return TableData(
         name=name or "accel-nasbench",
         title=f"Accel-NASBench: {len(genotypes):,} MobileNet-like networks on ImageNet, and on six accelerators",
@@ -80,9 +78,7 @@ def read(path: Path, name: str | None = None) -> TableData:
         genotypes=genotypes,
         source_ids=ids([first[tuple(row)] for row in genotypes.tolist()]),
         canonical=np.arange(len(genotypes)),
-        datasets={
-            "imagenet": Dataset("val_top1", {"full": recipe}, None if floor is None else floor * float(np.sqrt(2)))
-        },
+        datasets={"imagenet": Dataset("val_top1", {"full": recipe}, floor)},
         **space_facts(space),
     )
 

@@ -21,6 +21,7 @@ REGISTRY = Registry(
         "hat": ("nasbench.datasets.hat:read", None),
         "nas-bench-macro": ("nasbench.datasets.nas_bench_macro:read", None),
         "nas-bench-mr": ("nasbench.datasets.nas_bench_mr:read", None),
+        "nas-bench-nlp": ("nasbench.datasets.nas_bench_nlp:read", None),
     },
     group="nasbench.formats",
 )

@@ -93,3 +93,17 @@ def spread(values: Sequence[float], rows: NDArray[np.int64], runs: NDArray[np.in
     out = np.full((int(rows.max()) + 1, int(runs.max()) + 1), np.nan)
     out[rows, runs] = values
     return out
+
+
+def sparse_noise_floor(values: NDArray[np.float64]) -> float | None:
+    """Noise floor of a table of which only some architectures were trained again.
+
+    The pooled standard deviation of those, over the root of the average number of runs of *all*
+    architectures: most means are of one run. None where no architecture was trained twice.
+
+    Args:
+        values: `(A, R)`, NaN where a run is missing.
+    """
+    runs = np.count_nonzero(~np.isnan(values), axis=1)
+    again = values[runs > 1]
+    return float(np.sqrt(np.nanvar(again, axis=1, ddof=1).mean() / runs[runs > 0].mean())) if len(again) else None

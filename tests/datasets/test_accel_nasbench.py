@@ -117,7 +117,7 @@ def test_the_official_archive(home: Path, mirror) -> None:
     assert sum(int(np.isnan(t[:, 0]).sum()) for t in throughputs) == 88
     assert sum(int(np.isnan(bench.column(f"{d}_latency_ms")[:, 0]).sum()) for d in ("zcu102", "vck190")) == 4
     both = bench.column("val_top1")[~np.isnan(bench.column("val_top1")[:, 1])]
-    assert bench.noise_floor == pytest.approx(np.sqrt((np.diff(both)[:, 0] ** 2 / 2).mean()))
+    assert bench.noise_floor == pytest.approx(np.sqrt((np.diff(both)[:, 0] ** 2 / 2).mean() / (5138 / 5125)))
 
 
 def test_an_archive_in_the_official_layout(home: Path, write) -> None:
