@@ -184,6 +184,19 @@ def test_nothing_is_executed(world, write, capsys) -> None:
     assert "pwned" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\x80\x02]r\xff\xff\xff\x7f.", b"\x80\x02]p999999999\n.", b"\x80\x04\x95\0\0\0\0\0\0\0\x10]."],
+)
+def test_pickles_that_ask_for_memory_are_refused_unread(tmp_path: Path, content: bytes) -> None:
+    """A few bytes would make Python's unpickler fill gigabytes: found by flipping bytes of a real file."""
+    path = tmp_path / "seg" / "trainval.pkl"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(UnsafeFileError, match="memory that it does not fill"):
+        formats.read("nas-bench-mr", path)
+
+
 def test_truncated_and_misplaced_files(world, write, tmp_path: Path) -> None:
     path = write({"seg": world["seg"]}) / "seg" / "trainval.pkl"
     whole = path.read_bytes()
