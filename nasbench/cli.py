@@ -10,6 +10,7 @@ import typer
 
 from nasbench import __version__
 from nasbench.commands import compare, fetch, look, tables
+from nasbench.commands.formats import FormatGroup
 from nasbench.errors import NasbenchError
 
 app = typer.Typer(
@@ -21,7 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-import_app = typer.Typer(help="Make a benchmark of your own table.", no_args_is_help=True)
+import_app = typer.Typer(
+    cls=FormatGroup, help="Make a benchmark of your own table, or of an official file.", no_args_is_help=True
+)
 app.add_typer(import_app, name="import")
 
 

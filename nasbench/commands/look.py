@@ -85,7 +85,10 @@ def _predictors() -> list[dict[str, Any]]:
 
 
 def _formats() -> list[dict[str, Any]]:
-    return [{"name": "csv", "what": "a wide table, or a long one with `epoch` and `repeat` columns"}]
+    from nasbench.datasets.formats import REGISTRY
+
+    own = {"name": "csv", "what": "a wide table, or a long one with `epoch` and `repeat` columns"}
+    return [own, *({"name": name, "what": _first_line(REGISTRY.get(name))} for name in REGISTRY.names())]
 
 
 def _first_line(thing: object) -> str:

@@ -13,6 +13,8 @@ KINDS: dict[str, str] = {
     "grid": "nasbench.spaces.grid:GridSpace",
     "nasbench201": "nasbench.spaces.nasbench201:NASBench201Space",
     "nas-bench-graph": "nasbench.spaces.nas_bench_graph:NASBenchGraphSpace",
+    "nas-bench-macro": "nasbench.spaces.nas_bench_macro:NASBenchMacroSpace",
+    "transnas-micro": "nasbench.spaces.transnas:TransNASMicroSpace",
     "table": "nasbench.spaces.table:TableSpace",
 }
 """kind -> module:class; a definition names its kind, nothing else is ever imported for it."""

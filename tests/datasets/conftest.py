@@ -10,6 +10,10 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from typer.testing import CliRunner
+
+from nasbench.cli import app
+from nasbench.errors import NasbenchError
 
 
 @pytest.fixture
@@ -89,3 +93,33 @@ def fetched_home(shared_home: Path, mirror: Path) -> Path:
         for name in catalog():
             fetch(name)
     return shared_home
+
+
+@pytest.fixture(scope="session")
+def official_file(mirror: Path) -> Callable[[str], Path]:
+    """Finds a real official file by a pattern `owner/repo/*/path` in the folder of test data."""
+
+    def find(pattern: str) -> Path:
+        found = sorted(mirror.glob(pattern))
+        if not found:
+            pytest.skip(f"no official file {pattern} in {mirror}")
+        return found[-1]
+
+    return find
+
+
+@pytest.fixture
+def compares(tmp_path: Path) -> Callable[..., bool]:
+    """Whether `nasbench compare` runs to its end on some tasks (in this process: workers keep their home)."""
+
+    def run(tasks: str, *more: str) -> bool:
+        out = CliRunner().invoke(
+            app,
+            ["compare", "--tasks", tasks, "--strategies", "random-search,regularized-evolution,local-search", "--seeds",
+             "3", "--evaluations", "30", "--jobs", "1", "--no-report", "--out", str(tmp_path / "compared"), *more],
+        )  # fmt: skip
+        if isinstance(out.exception, NasbenchError):
+            raise out.exception
+        return out.exit_code == 0
+
+    return run

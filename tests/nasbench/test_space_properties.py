@@ -21,8 +21,10 @@ from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.hpo_grids import fcnet_space, hpobench_mlp_space
 from nasbench.spaces.nas_bench_graph import PROTEINS_OPERATIONS, NASBenchGraphSpace
+from nasbench.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasbench.spaces.nasbench201 import NASBench201Space
 from nasbench.spaces.table import TableSpace
+from nasbench.spaces.transnas import TransNASMicroSpace
 
 
 class Rising(ConstrainedSpace):
@@ -48,6 +50,8 @@ SPACES: dict[str, SearchSpace] = {
     "fcnet": fcnet_space(),
     "hpobench-mlp": hpobench_mlp_space(),
     "nasbench201": NASBench201Space(),
+    "nas-bench-macro": NASBenchMacroSpace(),
+    "transnas-micro": TransNASMicroSpace(),
     "rising": _rising(),
     "nas-bench-graph": NASBenchGraphSpace(),
     "proteins": NASBenchGraphSpace(PROTEINS_OPERATIONS),
@@ -55,7 +59,7 @@ SPACES: dict[str, SearchSpace] = {
     "table of trees": _table(NASBenchGraphSpace(), 500),
     "table of vast": _table(GridSpace.of({f"p{i}": list(range(99)) for i in range(20)}), 500),
 }
-PRODUCTS = ("mixed", "fcnet", "hpobench-mlp", "nasbench201")
+PRODUCTS = ("mixed", "fcnet", "hpobench-mlp", "nasbench201", "nas-bench-macro", "transnas-micro")
 every_space = pytest.mark.parametrize("name", SPACES)
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(deadline=None, max_examples=25)

@@ -1,0 +1,50 @@
+"""The registry of import formats: an official file of the field -> `TableData`.
+
+A format is one function `read(path, name=None) -> TableData` in a module of its own, whose docstring
+states the facts of the file. To add one, write the module and its line here; a third party registers an
+entry point of the group `nasbench.formats`. `nasbench import FORMAT PATH` serves all of them. (CSV files
+have questions of their own to answer, so that `nasbench import csv` is a command of its own.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nasbench.registry import Registry
+from nasbench.store import TableData
+
+REGISTRY = Registry(
+    "import format",
+    {
+        "accel-nasbench": ("nasbench.datasets.accel_nasbench:read", None),
+        "hat": ("nasbench.datasets.hat:read", None),
+        "nas-bench-macro": ("nasbench.datasets.nas_bench_macro:read", None),
+        "nas-bench-mr": ("nasbench.datasets.nas_bench_mr:read", None),
+        "nas-bench-nlp": ("nasbench.datasets.nas_bench_nlp:read", None),
+        "naslib-zc": ("nasbench.datasets.naslib_zc:read", None),
+    },
+    group="nasbench.formats",
+)
+
+
+def list() -> Sequence[str]:
+    """Names of all formats; imports none of them."""
+    return REGISTRY.names()
+
+
+def read(format: str, path: Path | str, name: str | None = None) -> TableData:
+    """The table of an official file; `nasbench.datasets.install.install` puts it in place.
+
+    Args:
+        format: one of `list()`.
+        path: the file, or the folder of files where the format has several.
+        name: of the family; the format's own by default.
+
+    Raises:
+        UnknownNameError: no such format.
+        MissingExtraError: the format's optional dependency is not installed.
+        TableError: the file is damaged, foreign, or asks for more than it may (`UnsafeFileError`).
+    """
+    data: TableData = REGISTRY.get(format)(Path(path), name)
+    return data
