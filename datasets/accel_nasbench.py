@@ -26,8 +26,8 @@ from nasbench.datasets.build import counts, ids
 from nasbench.datasets.official import file_source, number, record, repeats, space_facts, sparse_noise_floor, spread
 from nasbench.datasets.safe_files import parse_json, tar_members
 from nasbench.errors import ImportFileError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.accel_nasbench import accel_nasbench_space
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 MAX_MEMBER = 64 << 10
 MAX_MEMBERS = 20_000

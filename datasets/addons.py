@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from nasbench.datasets.paths import data_dir
 from nasbench.errors import TableError
-from nasbench.store import Column, Dataset, Protocol, Table
+from nasbench.schema import Column, Dataset, Protocol
+from nasbench.store import Table
 
 Protocols = Mapping[str, Mapping[str, Protocol]]
 """What an importer of an add-on returns: dataset -> protocol name -> the columns to add."""

@@ -40,8 +40,8 @@ from nasbench.datasets.metric_spec import SIMULATED_TIME, MetricSpec, parse_metr
 from nasbench.errors import ImportFileError, UnknownNameError
 from nasbench.noise import noise_floor
 from nasbench.parameter import Parameter
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 __all__ = ["parse_metric", "read_csv"]
 

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from nasbench.datasets.csv_records import EPOCH, REPEAT
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
+from nasbench.schema import Protocol
 from nasbench.spaces import from_definition
-from nasbench.store import Protocol, Table, write_whole
+from nasbench.store import Table, write_whole
 
 Values = NDArray[Any]
 ARCHITECTURE, SOURCE_ID = "architecture", "source_id"

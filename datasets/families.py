@@ -14,7 +14,8 @@ from typing import NamedTuple
 from nasbench.datasets.addons import join
 from nasbench.datasets.paths import cache_dir, data_dir
 from nasbench.errors import TableError, UnknownNameError
-from nasbench.store import Table, TableData, write_table
+from nasbench.schema import TableData
+from nasbench.store import Table, write_table
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from nasbench.datasets.catalog import HOST, Entry, SourceFile, catalog
 from nasbench.datasets.families import open_base
 from nasbench.datasets.paths import cache_dir
 from nasbench.errors import TableError, UnknownNameError
-from nasbench.store import Dataset, Table, TableData, write_table
+from nasbench.schema import Dataset, TableData
+from nasbench.store import Table, write_table
 
 IMPORT = 1
 """Raised whenever an importer of a fetched file changes what it writes: `fetch` then makes it anew."""

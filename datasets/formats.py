@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nasbench.registry import Registry
-from nasbench.store import TableData
+from nasbench.schema import TableData
 
 REGISTRY = Registry(
     "import format",

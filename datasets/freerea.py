@@ -19,8 +19,9 @@ from nasbench.datasets.addons import Protocols
 from nasbench.datasets.build import counts
 from nasbench.datasets.delimited import DelimitedFile
 from nasbench.errors import ImportFileError
+from nasbench.schema import Column, Protocol
 from nasbench.spaces.nasbench201 import NASBench201Space
-from nasbench.store import Column, Protocol, Table
+from nasbench.store import Table
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 COUNTED = "imagenet16-120"

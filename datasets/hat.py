@@ -22,8 +22,8 @@ from nasbench.datasets.delimited import DelimitedFile
 from nasbench.datasets.official import file_source, repeats, space_facts, spread
 from nasbench.errors import ImportFileError
 from nasbench.parameter import Parameter
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 FEATURES = (
     "encoder_embed_dim", "encoder_layer_num", "encoder_ffn_embed_dim_avg", "encoder_self_attention_heads_avg",

@@ -19,9 +19,9 @@ from nasbench.datasets.paths import package_folder
 from nasbench.datasets.safe_pickle import read_pickle
 from nasbench.errors import TableError
 from nasbench.noise import noise_floor
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.space import SearchSpace
 from nasbench.spaces.hpo_grids import fcnet_space, hpobench_mlp_space
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 FCNET = ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization")
 MLP = ("australian", "blood_transfusion", "car", "credit_g", "kc1", "phoneme", "segment", "vehicle")

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from nasbench.datasets.addons import Protocols
 from nasbench.datasets.delimited import DelimitedFile
 from nasbench.errors import ImportFileError
+from nasbench.schema import Column, Protocol
 from nasbench.spaces.nasbench201 import EDGES, OPERATIONS, NASBench201Space
-from nasbench.store import Column, Protocol, Table
+from nasbench.store import Table
 
 DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from nasbench.datasets.addons import Protocols
 from nasbench.datasets.safe_pickle import read_pickle
 from nasbench.errors import GenotypeError, ImportFileError
+from nasbench.schema import Column, Protocol
 from nasbench.spaces.nasbench201 import NASBench201Space
-from nasbench.store import Column, Protocol, Table
+from nasbench.store import Table
 
 COLUMNS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet"}
 NAMES = ["arch", "cellstr", *(f"{name}-{split}" for name in COLUMNS.values() for split in ("test", "val"))]

@@ -16,8 +16,8 @@ from nasbench.datasets.build import counts, ids, package_source
 from nasbench.datasets.paths import package_folder
 from nasbench.datasets.safe_pickle import numpy_scalar_globals, read_pickle
 from nasbench.errors import TableError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.nas_bench_graph import NASBenchGraphSpace
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 DATASETS = ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins")
 

@@ -19,8 +19,8 @@ from nasbench.datasets.official import file_source, number, record, space_facts
 from nasbench.datasets.safe_files import parse_json, read_bytes
 from nasbench.errors import ImportFileError
 from nasbench.noise import noise_floor
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.nas_bench_macro import NASBenchMacroSpace
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 KEYS = ("test_acc", "mean_acc", "std", "params", "flops")
 RUNS = 3

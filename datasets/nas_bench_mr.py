@@ -25,8 +25,8 @@ from nasbench.datasets.pickle_scan import check_pickle_sizes
 from nasbench.datasets.safe_files import read_bytes
 from nasbench.datasets.safe_pickle import read_pickle
 from nasbench.errors import ImportFileError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.nas_bench_mr import nas_bench_mr_space
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 FILE = "trainval.pkl"
 METRICS = (("top1", "top5"), ("mIoU", "mAcc", "aAcc"))

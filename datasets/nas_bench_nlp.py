@@ -30,8 +30,8 @@ from nasbench.datasets.official import file_source, number, record, repeats, spa
 from nasbench.datasets.safe_files import parse_json, zip_members
 from nasbench.errors import ImportFileError
 from nasbench.parameter import Parameter
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 SETTINGS = (
     "data", "recepies_list_path", "cuda", "batch_size", "model", "emsize", "nhid", "nlayers", "dropout", "dropouth",

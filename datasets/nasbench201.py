@@ -18,8 +18,8 @@ from nasbench.datasets.paths import package_folder
 from nasbench.datasets.safe_pickle import read_pickle
 from nasbench.errors import TableError
 from nasbench.noise import noise_floor
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.nasbench201 import NASBench201Space
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 FILES = {"cifar10": "cifar10.pkl", "cifar100": "cifar100.pkl", "imagenet16-120": "imagenet.pkl"}
 

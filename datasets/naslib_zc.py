@@ -30,8 +30,8 @@ from nasbench.datasets.build import ids
 from nasbench.datasets.official import file_source, number, record, space_facts
 from nasbench.datasets.safe_files import parse_json, zip_members
 from nasbench.errors import ImportFileError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.transnas import TransNASMicroSpace
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 MISSING = -1e8
 MAX_MEMBER = 1 << 20

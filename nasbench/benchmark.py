@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.datasets.addons import addon_files
 from nasbench.datasets.families import imported_path, installed_names, open_table
 from nasbench.errors import NotInTableError, TableError, UnknownNameError
+from nasbench.schema import Column, Dataset, Protocol
 from nasbench.space import Genotype, Genotypes, SearchSpace
 from nasbench.spaces import from_definition
 from nasbench.spaces.table import TableSpace
-from nasbench.store import Column, Dataset, Protocol, Table
+from nasbench.store import Table
 
 Floats = NDArray[np.float64]
 

@@ -15,20 +15,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
 from typing import Any, NoReturn
 
 import numpy as np
 
 from nasbench.errors import StrategyError
-from nasbench.parameter import Parameter
-from nasbench.problem import Direction, Objective, Observation, Problem, Trial
-from nasbench.space import Genotypes, SearchSpace
-from nasbench.spaces.constrained import ConstrainedSpace
-from nasbench.spaces.grid import GridSpace
+from nasbench.problem import Problem, Trial
+from nasbench.space import SearchSpace
 from nasbench.strategies.base import Strategy
+from nasbench.strategies.landscapes import GRID, SPARSE, TINY, Landscape
 
 RULES: dict[str, str] = {
     "dataclass": "a strategy is a dataclass that derives from Strategy",
@@ -104,77 +100,6 @@ def check_strategy(strategy: Strategy, space: SearchSpace | None = None, *, fide
         _check_new_interpreter(driver, trace)
 
 
-# -- tiny problems --------------------------------------------------------------------------------
-
-
-class _SparseSpace(ConstrainedSpace):
-    """Of all genotypes, those whose genes sum to a multiple of 3, or to 2."""
-
-    kind = "conformance-sparse"
-
-    def _members(self) -> Genotypes:
-        full = SearchSpace(self.parameters).all()
-        total = full.sum(axis=1)
-        members: Genotypes = full[(total % 3 == 0) | (total == 2)]
-        return members
-
-
-_GRID = GridSpace(
-    [
-        Parameter("operation", ("conv", "pool", "skip", "none")),
-        Parameter("width", (8, 16, 32, 64), ordered=True),
-        Parameter("activation", ("relu", "tanh")),
-        Parameter("dropout", (0.0, 0.1, 0.3), ordered=True),
-    ]
-)
-_SPARSE = _SparseSpace([Parameter(f"edge {i}", ("none", "skip", "conv", "pool")) for i in range(3)])
-_TINY = GridSpace.of({"width": [8, 16], "operation": ["conv", "pool", "skip"], "bias": ["yes", "no"]})
-
-
-@dataclass(frozen=True)
-class _Landscape:
-    """A synthetic table, computed: accuracy-like values with main effects and a rugged rest.
-
-    Args:
-        space: what is searched.
-        direction: `minimize` negates the values.
-        failing: share of the architectures whose value is NaN.
-        objectives: how many independent values each architecture has.
-    """
-
-    space: SearchSpace
-    direction: Direction = "maximize"
-    failing: float = 0.0
-    objectives: int = 1
-
-    def problem(self, seed: int, workers: int, fidelities: tuple[int, ...], evaluations: int) -> Problem:
-        objectives = [Objective(f"objective_{i}", self.direction) for i in range(self.objectives)]
-        return Problem(
-            self.space,
-            objectives,
-            np.random.default_rng([seed, 1]),
-            evaluations=evaluations,
-            fidelities=fidelities,
-            workers=workers,
-        )
-
-    def observe(self, trial: Trial) -> Observation:
-        code = [gene + 1 for gene in trial.genotype]
-        if np.random.default_rng([7, *code]).random() < self.failing:
-            return Observation((float("nan"),) * self.objectives, status="failed")
-        sign = 1.0 if self.direction == "maximize" else -1.0
-        short = 0.0 if trial.epoch is None else 5.0 / trial.epoch
-        return Observation(tuple(sign * (v - short) for v in _values(trial.genotype, self.objectives)))
-
-
-@cache
-def _values(genotype: tuple[int, ...], objectives: int) -> tuple[float, ...]:
-    effects = np.random.default_rng(11).normal(size=(objectives, 64))
-    main = [sum(row[(5 * i + g) % 64] for i, g in enumerate(genotype)) for row in effects.tolist()]
-    rest = np.random.default_rng([13, *[gene + 1 for gene in genotype]]).normal(size=objectives)
-    return tuple(80.0 + 3.0 * a + b for a, b in zip(main, rest.tolist(), strict=True))
-
-
 # -- driving --------------------------------------------------------------------------------------
 
 
@@ -193,7 +118,7 @@ class _Driver:
         except Exception as error:
             self.fail("error", f"{what} raised {type(error).__name__}: {error}", error)
 
-    def run(self, landscape: _Landscape, evaluations: int, *, seed: int = 0, workers: int = 1, batch: int = 1) -> Trace:
+    def run(self, landscape: Landscape, evaluations: int, *, seed: int = 0, workers: int = 1, batch: int = 1) -> Trace:
         """The trials of one run in the order they were asked.
 
         Args:
@@ -311,19 +236,19 @@ _LENGTH = 60
 
 
 def _check_manners(driver: _Driver, space: SearchSpace | None) -> None:
-    driver.run(_Landscape(_SPARSE, failing=0.25), 40, workers=4)
-    driver.run(_Landscape(_GRID, "minimize", failing=1.0), 24, batch=7)
-    driver.run(_Landscape(_TINY), 36)
+    driver.run(Landscape(SPARSE, failing=0.25), 40, workers=4)
+    driver.run(Landscape(GRID, "minimize", failing=1.0), 24, batch=7)
+    driver.run(Landscape(TINY), 36)
     if space is not None:
-        driver.run(_Landscape(space), 40, workers=3)
+        driver.run(Landscape(space), 40, workers=3)
 
 
 def _check_objectives(driver: _Driver) -> None:
     limit = driver.strategy.max_objectives
     if limit is None or limit > 1:
-        driver.run(_Landscape(_GRID, objectives=2), 24)
+        driver.run(Landscape(GRID, objectives=2), 24)
     if limit is not None:
-        problem = _Landscape(_GRID, objectives=limit + 1).problem(0, 1, driver.fidelities, 10)
+        problem = Landscape(GRID, objectives=limit + 1).problem(0, 1, driver.fidelities, 10)
         try:
             dataclasses.replace(driver.strategy).start(problem, np.random.default_rng(0))
         except StrategyError:
@@ -337,7 +262,7 @@ def _check_determinism(driver: _Driver) -> Trace:
     Returns:
         The trials of the plain run, to be compared with another interpreter's.
     """
-    up, down = _Landscape(_GRID), _Landscape(_GRID, "minimize")
+    up, down = Landscape(GRID), Landscape(GRID, "minimize")
     with _global_random(1) as unchanged:
         first = driver.run(up, _LENGTH)
         if not unchanged():
@@ -434,6 +359,6 @@ def _answer() -> None:
     else:
         driver = _Driver(cls(**request["params"]), tuple(request["fidelities"]))
         with _one_thread(driver.strategy):
-            reply["trace"] = repr(driver.run(_Landscape(_GRID), _LENGTH))
+            reply["trace"] = repr(driver.run(Landscape(GRID), _LENGTH))
         reply["tables"] = "nasbench.benchmark" in sys.modules
     sys.stdout.write("\n" + json.dumps(reply) + "\n")

@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike
 from nasbench.errors import StrategyError
 from nasbench.parameter import Parameter
 from nasbench.problem import Observation, Problem, Trial
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.space import SearchSpace
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Column, Dataset, Protocol, TableData, write_table
+from nasbench.store import write_table
 from nasbench.strategies.base import Strategy
 
 _HOME = pytest.StashKey[str]()

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from nasbench.datasets import csv_records, delimited
 from nasbench.datasets.csv_table import read_csv
 from nasbench.errors import ImportFileError, NasbenchError, TableError, UnknownNameError, UnsafeFileError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces import from_definition
-from nasbench.store import Column, Dataset, Protocol, TableData
 
 ACCURACY = "val_accuracy:max:valid:%"
 

@@ -19,8 +19,9 @@ from nasbench.datasets.csv_table import read_csv
 from nasbench.datasets.export import export_csv, export_parquet
 from nasbench.datasets.install import install
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Column, Dataset, Protocol, TableData, write_table
+from nasbench.store import write_table
 
 NB201 = ["val_accuracy:max:valid:%", "train_seconds:min:cost", "latency_ms:min:cost", "params:min:cost"]
 

@@ -13,7 +13,8 @@ from nasbench.datasets.csv_table import read_csv
 from nasbench.datasets.families import imported_families, installed_names
 from nasbench.datasets.install import check_name, install, remove
 from nasbench.errors import TableError, UnknownNameError
-from nasbench.store import Table, TableData
+from nasbench.schema import TableData
+from nasbench.store import Table
 
 
 @pytest.fixture

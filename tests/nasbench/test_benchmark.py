@@ -18,8 +18,9 @@ from nasbench.benchmark import Benchmark, Metric, load
 from nasbench.datasets.csv_table import read_csv
 from nasbench.datasets.install import install
 from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Column, Dataset, Protocol, Table, TableData, write_table
+from nasbench.store import Table, write_table
 from nasbench.task import Task
 
 WIDTHS, ACTS, EPOCHS, RUNS = (8, 16, 32), ("relu", "tanh"), (1, 4, 10), (0, 1)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from nasbench import store
 from nasbench.errors import TableError
+from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Column, Dataset, Protocol, Table, TableData, genotype_hash, write_table
+from nasbench.store import Table, genotype_hash, write_table
 
 SPACE = GridSpace.of({"width": [8, 16, 32], "depth": [1, 2, 3, 4], "act": ["relu", "tanh"]})
 
@@ -234,7 +235,8 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from nasbench.errors import TableError
-from nasbench.store import Column, Dataset, Protocol, TableData, write_table
+from nasbench.schema import Column, Dataset, Protocol, TableData
+from nasbench.store import write_table
 count = 20_000
 column = Column(np.ones((count, 3)), "maximize", "", "valid")
 data = TableData("tiny", "", "", "", (), "grid", {{}}, "", False, np.arange(count)[:, None],
