@@ -90,7 +90,6 @@ class Benchmark:
         self._means: dict[tuple[str, str], Floats] = {}
         self._answers: dict[tuple[str, int | None], Callable[[int], float]] = {}
         self._curves: dict[tuple[str, str], NDArray[np.float32]] = {}
-        self._positions: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._digests: dict[tuple[str, str], str] = {}
 
     # -- shape ----------------------------------------------------------------------------------
@@ -229,22 +228,6 @@ class Benchmark:
         sign = self.metrics_of(protocol)[name].sign
         row = int(np.nanargmax(sign * values))
         return tuple(self.genotypes[row].tolist()), float(values[row])
-
-    def repeat_positions_of(self, protocol: str | None = None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which training runs exist: counts `(A,)` and, left-aligned, their numbers `(A, R)`."""
-        recipe = self.protocol(protocol)
-        if recipe.name not in self._positions:
-            added = self.table.added
-            own = [c for name, c in recipe.final.items() if (self.dataset, recipe.name, name) not in added]
-            finals = own or list(recipe.final.values())  # an add-on never changes which runs the base has
-            widest = max((c.values.shape[1] for c in finals), default=1)
-            exists = np.zeros((len(self), widest), dtype=bool)
-            for column in finals:
-                if column.values.shape[1] == widest:
-                    exists |= ~np.isnan(self._covered(column.values))
-            order = np.argsort(~exists, axis=1, kind="stable")
-            self._positions[recipe.name] = (exists.sum(axis=1), order)
-        return self._positions[recipe.name]
 
     def digest(self, metric: str, protocol: str | None = None) -> str:
         """sha256 of a column's bytes and curve: part of the key of each run that reads it."""

@@ -16,8 +16,6 @@ from nasbench.streams import noise_key, uniform_picker
 from nasbench.task import Task
 
 Floats: TypeAlias = NDArray[np.float64]
-
-
 Count: TypeAlias = Callable[[int], int]
 Outcome: TypeAlias = tuple[int, float, Observation, float, bool]
 """What evaluating a trial gives; a plain tuple, since one is made for each evaluation.
@@ -54,7 +52,7 @@ class Evaluator:
         self._paid: dict[int, tuple[float, float]] = {}
         self._classes = bench.classes if task.charge == "unique-class" else None
         self._first: dict[tuple[int, int | None], Outcome] = {}
-        self._rows = task.rows_asked
+        self._rows = task.memory.rows
         self._known: dict[Genotype, Outcome] = {}
         self._repeatable = task.charge == "all" and task.fidelity is None
         self._trainer(None)
@@ -113,7 +111,7 @@ class Evaluator:
         counts, numbers, width, fixed = self._runs_shown(level)
         pick = uniform_picker(self._key)
 
-        kept = task.outcomes_kept.setdefault(epoch, {})
+        kept = task.memory.outcomes.setdefault(epoch, {})
 
         def train(row: int) -> Outcome:
             number = fixed if numbers is None else numbers(row * width + pick(row, counts(row)))

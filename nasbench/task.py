@@ -23,6 +23,25 @@ from nasbench.streams import generator, noise_key, uniform_indices
 CHARGES = ("all", "unique", "unique-class")
 
 
+@dataclass
+class Memory:
+    """What runs of one task have read from its table, so that it is not read again.
+
+    Attributes:
+        bench: the benchmark that all of it comes from.
+        space: where the task's strategies search.
+        runs: by protocol, see `Task.runs_of`.
+        rows: of the architectures that were asked for.
+        outcomes: by epoch, then by row and training run (`nasbench.evaluation`).
+    """
+
+    bench: Benchmark
+    space: SearchSpace | None = None
+    runs: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
+    rows: dict[Genotype, int] = field(default_factory=dict)
+    outcomes: dict[int | None, dict[int, Any]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Task:
     """What every strategy of a comparison has to do.
@@ -143,7 +162,7 @@ class Task:
         if isinstance(self.repeat, bool) or not isinstance(self.repeat, int | np.integer) or self.repeat < 0:
             raise TaskError(f"repeat must be random, mean or a number from 0, got {self.repeat!r}")
         self._set(repeat=int(self.repeat))
-        lacking = int(self._lacking.sum())
+        lacking = int(self._lacking().sum())
         if lacking == len(self.bench):
             raise TaskError(f"no architecture of {self.benchmark} has a training run {self.repeat}")
         if lacking and self.missing != "exclude":
@@ -182,8 +201,8 @@ class Task:
         """The loaded benchmark."""
         return load(self.benchmark)
 
-    @cached_property
     def _lacking(self) -> NDArray[np.bool_]:
+        """Which rows lack the asked training run, `(A,)`."""
         lacking = np.zeros(len(self.bench), dtype=bool)
         for objective in self.objectives:
             values = self.bench.column(objective.name, self.protocol)
@@ -193,12 +212,15 @@ class Task:
             lacking |= np.isnan(values[:, number]) if number < values.shape[1] else True
         return lacking
 
-    @cached_property
+    @property
     def space(self) -> SearchSpace:
         """Where strategies search."""
-        if isinstance(self.repeat, int) and self._lacking.any():
-            return TableSpace(self.bench.full_space, self.bench.genotypes[~self._lacking])
-        return self.bench.space
+        memory = self.memory
+        if memory.space is None:
+            memory.space = self.bench.space
+            if isinstance(self.repeat, int) and (lacking := self._lacking()).any():
+                memory.space = TableSpace(self.bench.full_space, self.bench.genotypes[~lacking])
+        return memory.space
 
     @property
     def recipe_epochs(self) -> int | None:
@@ -247,15 +269,14 @@ class Task:
         metrics = self.bench.metrics_of(self.protocol)
         return any(metrics[o.name].is_test for o in self.objectives)
 
-    @cached_property
-    def outcomes_kept(self) -> dict[int | None, dict[int, Any]]:
-        """Answers that runs of this task had in this process, by epoch and by row and training run."""
-        return {}
-
-    @cached_property
-    def rows_asked(self) -> dict[Genotype, int]:
-        """Rows of the architectures that runs of this task have asked for in this process."""
-        return {}
+    @property
+    def memory(self) -> Memory:
+        """What runs of this task have read so far in this process; empty again when its table is replaced."""
+        memory: Memory | None = self.__dict__.get("_memory")
+        if memory is None or memory.bench is not self.bench:
+            memory = Memory(self.bench)
+            self._set(_memory=memory)
+        return memory
 
     def truth(self) -> NDArray[np.float64]:
         """Mean of the first objective under the scoring protocol, `(A,)`: what regret is computed on."""
@@ -346,17 +367,14 @@ class Task:
             mean was published goes with any run.
         """
         name = self.bench.protocol(protocol).name
-        if name not in self._runs:
+        runs = self.memory.runs
+        if name not in runs:
             columns = [self.bench.column(o.name, name) for o in self.objectives]
             several = [column for column in columns if column.shape[1] > 1] or columns[:1]
             width = min(column.shape[1] for column in several)
             exists = np.logical_and.reduce([~np.isnan(column[:, :width]) for column in several])
-            self._runs[name] = (exists.sum(axis=1), np.argsort(~exists, axis=1, kind="stable"))
-        return self._runs[name]
-
-    @cached_property
-    def _runs(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        return {}
+            runs[name] = (exists.sum(axis=1), np.argsort(~exists, axis=1, kind="stable"))
+        return runs[name]
 
     def repeat_shown(self, seed: int, rows: ArrayLike) -> NDArray[np.int64]:
         """Number of the training run that each row shows in the run of a seed; -1 for the mean.

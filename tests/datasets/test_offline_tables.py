@@ -16,6 +16,7 @@ import pytest
 
 from nasbench.benchmark import Benchmark, load
 from nasbench.datasets.families import FAMILIES
+from nasbench.task import Task
 
 NB201 = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet"}
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
@@ -72,7 +73,7 @@ def test_nasbench201_repeats(dataset: str) -> None:
     """8,169 cells have three training runs, 7,456 have two."""
     missing = np.isnan(load(f"nasbench201/{dataset}").column("val_accuracy"))
     assert missing.sum(axis=0).tolist() == [0, 0, 7_456]
-    counts, positions = load(f"nasbench201/{dataset}").repeat_positions_of()
+    counts, positions = Task(f"nasbench201/{dataset}", evaluations=1).runs_of(None)
     assert np.bincount(counts).tolist() == [0, 0, 7_456, 8_169]
     assert positions[counts == 2, :2].tolist() == [[0, 1]] * 7_456
 

@@ -20,22 +20,6 @@ CIFAR10 = "nasbench201/cifar10"
 ARCH = "4,2,1,2,1,1"
 
 
-@pytest.fixture
-def nasbench(monkeypatch, capsys, tmp_path):
-    """Runs the command in this process, in an empty folder: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["nasbench", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return call
-
-
 def verbs(group=None, prefix=()):
     """(words, command) of every verb, those of sub-groups included."""
     group = group or typer.main.get_command(cli.app)

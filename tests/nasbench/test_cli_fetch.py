@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
-
-from nasbench import cli
 
 CIFAR10 = "nasbench201/cifar10"
 ARCH = "4,2,1,2,1,1"
 
 
 @pytest.fixture
-def nasbench(monkeypatch, capsys, tmp_path, home):
-    """Runs the command in this process with an empty home: (exit code, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["nasbench", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        out, err = capsys.readouterr()
-        return left.value.code, out, err
-
-    return call
+def nasbench(home, nasbench):
+    """The command, with an empty home."""
+    return nasbench
 
 
 def listed(nasbench, name):

@@ -291,3 +291,18 @@ def test_a_partial_table_is_searched_within_its_rows(make_table, make_column, ma
 def test_a_trial_is_a_plain_tuple():
     """Millions are made; a trial must stay cheap."""
     assert isinstance(Trial(0, (1, 2)), tuple)
+
+
+def test_a_replaced_table_is_read_anew(make_table, make_column, make_protocol):
+    """What a task remembers of its table is forgotten when another table takes the name."""
+    old, new = np.arange(64.0).reshape(64, 1), np.arange(200.0, 328.0).reshape(64, 2)
+    name = make_table(make_protocol(final={"val_accuracy": make_column(old)}))
+    task = nasbench.Task(name, evaluations=64)
+    first = nasbench.search(task, "random-search", seed=0)
+    assert make_table(make_protocol(final={"val_accuracy": make_column(new)})) == name
+    second = nasbench.search(task, "random-search", seed=0)
+    assert (first.trace["value"] == old[first.trace["row"], 0]).all()
+    shown = task.repeat_shown(0, second.trace["row"])
+    assert set(shown.tolist()) == {0, 1}
+    assert (second.trace["value"] == new[second.trace["row"], shown]).all()
+    assert first.key != second.key
