@@ -35,8 +35,9 @@ def bench():
 
 def within(benchmark, target_seconds, calls=1):
     """The fastest round stays within the target for each of its calls."""
-    if benchmark.stats is not None:
-        assert benchmark.stats.stats.min / calls <= target_seconds * SLACK
+    if benchmark.stats is None:
+        pytest.skip("timing is off beside other workers; run pytest tests/benchmarks by itself")
+    assert benchmark.stats.stats.min / calls <= target_seconds * SLACK
 
 
 def fresh_python(code: str) -> list[float]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import nasbench
+from nasbench.errors import MissingExtraError
 from nasbench.run import TRACE_VERSION
 from nasbench.strategies import REGISTRY, create
 
@@ -41,12 +42,12 @@ def record(name: str) -> dict[str, object]:
 
 
 def names() -> list[str]:
-    """Registered strategies that can be imported here."""
+    """Registered strategies whose optional dependencies are installed here."""
     found = []
     for name in REGISTRY.table:
         try:
             REGISTRY.get(name)
-        except ImportError:
+        except MissingExtraError:
             continue
         found.append(name)
     return sorted(found)
