@@ -11,19 +11,30 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.datasets.paths import data_dir
 from nasbench.errors import TableError
-from nasbench.schema import Column, Dataset, Protocol
+from nasbench.schema import PER_PROTOCOL, SHARED, Column, Dataset, Protocol
 from nasbench.store import Table
 
-Protocols = Mapping[str, Mapping[str, Protocol]]
-"""What an importer of an add-on returns: dataset -> protocol name -> the columns to add."""
+Additions = Mapping[str, Dataset]
+"""What an importer of an add-on returns: dataset -> the columns to add, in its protocols or beside them."""
 
-KINDS = ("final", "curve", "cost")
+
+def addition(base: Table, dataset: str, *protocols: Protocol, **shared: Mapping[str, Column]) -> Dataset:
+    """The columns that an add-on brings to a dataset of the base table.
+
+    Args:
+        base: the family's table.
+        dataset: one of its datasets.
+        protocols: training recipes with columns to add.
+        shared: `device`, `proxy` or `robust` columns, which belong to no recipe.
+    """
+    return Dataset(base.datasets[dataset].objective, {recipe.name: recipe for recipe in protocols}, **shared)
 
 
 def addon_path(family: str, addon: str) -> Path:
@@ -57,7 +68,8 @@ class JoinedTable(Table):
 
     Attributes:
         addons: the add-ons.
-        added: (dataset, protocol, metric) of each column that is not the base's.
+        added: (dataset, protocol, metric) of each column that is not the base's; the protocol of a column
+            that belongs to all of them is an empty text.
         sources: of the base, then of the add-ons, whose records say `addon`.
 
     Raises:
@@ -94,16 +106,22 @@ class JoinedTable(Table):
                 raise _unfit(
                     addon, self, f"protocol {name!r} of {dataset} has {old.epochs} epochs, not {recipe.epochs}"
                 )
-            taken = {metric for kind in KINDS for metric in getattr(old, kind)}
-            merged: dict[str, dict[str, Column]] = {}
-            for kind in KINDS:
-                new: Mapping[str, Column] = getattr(recipe, kind)
-                if again := taken.intersection(new):
-                    raise _unfit(addon, self, f"{dataset} has {sorted(again)[0]!r} in protocol {name!r} already")
-                self._homes.update({(dataset, name, metric): addon for metric in new})
-                merged[kind] = {**getattr(old, kind), **new}
-            protocols[name] = replace(old, final=merged["final"], curve=merged["curve"], cost=merged["cost"])
-        return replace(data, protocols=protocols)
+            for kind in PER_PROTOCOL:
+                self._homes.update({(dataset, name, metric): addon for metric in getattr(recipe, kind)})
+            joined: dict[str, Any] = {kind: {**getattr(old, kind), **getattr(recipe, kind)} for kind in PER_PROTOCOL}
+            protocols[name] = replace(old, **joined)
+        shared: dict[str, Any] = {kind: {**getattr(data, kind), **getattr(more, kind)} for kind in SHARED}
+        extended = replace(data, protocols=protocols, **shared)
+        self._check_new(dataset, data, more, extended, addon)
+        self._homes.update({(dataset, "", metric): addon for kind in SHARED for metric in getattr(more, kind)})
+        return extended
+
+    def _check_new(self, name: str, old: Dataset, more: Dataset, both: Dataset, addon: Table) -> None:
+        """Refuse a column that is there already, under the same protocol or beside all of them."""
+        for protocol in both.protocols:
+            parts = [_columns(part, protocol) for part in (old, more)]
+            if again := parts[0] & parts[1]:
+                raise _unfit(addon, self, f"{name} has {min(again)!r} in protocol {protocol!r} already")
 
     def verify(self) -> None:
         """Hash the base and every add-on against their own checksums.
@@ -117,6 +135,13 @@ class JoinedTable(Table):
     def curve(self, dataset: str, protocol: str, metric: str) -> NDArray[np.float32]:
         """The stored learning curves `(A, R, E)` of a metric, read into memory."""
         return self._homes.get((dataset, protocol, metric), self._base).curve(dataset, protocol, metric)
+
+
+def _columns(data: Dataset, protocol: str) -> set[str]:
+    """Names of all columns and curves under a protocol, which the dataset need not have."""
+    shared = {metric for kind in SHARED for metric in getattr(data, kind)}
+    recipe = data.protocols.get(protocol)
+    return shared if recipe is None else shared.union(*(getattr(recipe, kind) for kind in PER_PROTOCOL))
 
 
 def join(base: Table) -> Table:

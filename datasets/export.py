@@ -24,7 +24,8 @@ from nasbench.datasets.csv_records import EPOCH, REPEAT
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
 from nasbench.schema import Protocol
 from nasbench.spaces import from_definition
-from nasbench.store import Table, write_whole
+from nasbench.store import Table
+from nasbench.table_file import write_whole
 
 Values = NDArray[Any]
 ARCHITECTURE, SOURCE_ID = "architecture", "source_id"
@@ -109,7 +110,7 @@ def export_columns(bench: Exportable, *, protocol: str | None = None, long: bool
         raise UnknownNameError(f"protocol of {table.attrs['name']}/{bench.dataset}", name, data.protocols)
     recipe = data.protocols[name]
     rows = np.arange(len(table)) if data.rows is None else np.asarray(data.rows)
-    metrics = {metric: c.values[rows] for metric, c in {**recipe.final, **recipe.cost}.items()}
+    metrics = {metric: c.values[rows] for metric, c in data.columns(name).items()}
     names, choices = _architectures(table, rows)
     if not long:
         return _joined(names, choices, _wide(metrics))

@@ -15,7 +15,8 @@ from nasbench.datasets.addons import join
 from nasbench.datasets.paths import cache_dir, data_dir
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.schema import TableData
-from nasbench.store import Table, write_table
+from nasbench.store import Table
+from nasbench.table_file import write_table
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,13 @@ class Family(NamedTuple):
         builder: `module:function` that returns the `TableData`.
         datasets: names of its datasets.
         title: one line for listings.
+        licence: of the data, a key of `nasbench.datasets.catalog.TERMS`.
     """
 
     builder: str
     datasets: tuple[str, ...]
     title: str
+    licence: str
 
 
 FAMILIES: dict[str, Family] = {
@@ -42,21 +45,25 @@ FAMILIES: dict[str, Family] = {
         "nasbench.datasets.nasbench201:build",
         ("cifar10", "cifar100", "imagenet16-120"),
         "NAS-Bench-201, 15,625 cells, validation accuracy after 200 epochs",
+        "MIT",
     ),
     "nas-bench-graph": Family(
         "nasbench.datasets.nas_bench_graph:build",
         ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins"),
         "NAS-Bench-Graph, 26,206 graph neural networks, validation and test",
+        "Apache-2.0",
     ),
     "fcnet": Family(
         "nasbench.datasets.hpo_grids:build_fcnet",
         ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization"),
         "HPOlib FC-Net, 62,208 joint architecture + hyper-parameter choices",
+        "BSD-3-Clause",
     ),
     "hpobench-mlp": Family(
         "nasbench.datasets.hpo_grids:build_mlp",
         ("australian", "blood_transfusion", "car", "credit_g", "kc1", "phoneme", "segment", "vehicle"),
         "HPOBench MLP, 30,000 configurations",
+        "Apache-2.0",
     ),
 }
 

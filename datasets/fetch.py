@@ -9,23 +9,38 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from nasbench.datasets.addons import Protocols, addon_path
-from nasbench.datasets.catalog import HOST, Entry, SourceFile, catalog
-from nasbench.datasets.families import open_base
+from nasbench.datasets.addons import Additions, addon_path
+from nasbench.datasets.catalog import (
+    HOST,
+    AddOn,
+    Entry,
+    SourceFile,
+    WholeTable,
+    archives,
+    catalog,
+    fetch_hint,
+)
+from nasbench.datasets.families import imported_path, open_base
+from nasbench.datasets.formats import read
 from nasbench.datasets.paths import cache_dir
 from nasbench.errors import TableError, UnknownNameError
-from nasbench.schema import Dataset, TableData
-from nasbench.store import Table, write_table
+from nasbench.schema import TableData
+from nasbench.store import Table
+from nasbench.table_file import write_table
 
 IMPORT = 1
 """Raised whenever an importer of a fetched file changes what it writes: `fetch` then makes it anew."""
 
+CREATED_BY = "nasbench fetch"
 RETRIES = 2
 TIMEOUT_SECONDS = 30
 CHUNK = 1 << 16
@@ -35,45 +50,96 @@ Report = Callable[[int, int], None]
 
 
 def fetch(name: str, progress: Report | None = None) -> Path:
-    """Download an add-on and join it to its family; returns its table file.
+    """Download a table, or an add-on that joins its family; returns its table file.
 
     What is installed already, whole and from the same files, is left as it is, without a network; a damaged
     one is made anew. Files that were downloaded before are not downloaded again.
 
     Args:
-        name: of the catalog, e.g. `nasbench201-test`.
+        name: of the catalog, e.g. `nasbench201-test` or `nas-bench-macro`; `FAMILY/DATASET` gets the family.
         progress: called while bytes come in.
 
     Raises:
         UnknownNameError: the catalog has no such table.
         TableError: no connection, or a file that is not, byte for byte, the published one; nothing of
-            it is kept. Also a folder that cannot be written.
+            it is kept. Also a folder that cannot be written, or another table of that name.
     """
-    if name not in catalog():
-        raise UnknownNameError("table to fetch", name, catalog(), hint="`nasbench list --all` describes them.")
-    entry = catalog()[name]
+    entry = entry_of(name)
+    return _addon(entry, progress) if isinstance(entry, AddOn) else _family(entry, progress)
+
+
+def entry_of(name: str) -> Entry:
+    """The catalog's entry that a name means.
+
+    Raises:
+        UnknownNameError: the catalog has no such table; says so if it is one that is imported by hand.
+    """
+    known = catalog()
+    family, _, dataset = name.partition("/")
+    entry = known.get(family)
+    if entry is not None and (not dataset or (isinstance(entry, WholeTable) and dataset in entry.datasets)):
+        return entry
+    hint = fetch_hint(family) if family in archives() else "`nasbench list --all` describes them."
+    whole = [f"{e.name}/{dataset}" for e in known.values() if isinstance(e, WholeTable) for dataset in e.datasets]
+    raise UnknownNameError("table to fetch", name, [*known, *whole], hint=hint)
+
+
+def _addon(entry: AddOn, progress: Report | None) -> Path:
     path = addon_path(entry.family, entry.addon)
     base = open_base(entry.family)
-    if _is_current(path, entry, base):
+    if _is_current(path, entry, base.attrs["space_sha256"]):
         return path
     files = download(entry, progress)
     module, _, function = entry.importer.partition(":")
-    protocols: Protocols = getattr(import_module(module), function)(files, base)
-    write_table(path, addon_data(entry, base, protocols), _created_by())
+    additions: Additions = getattr(import_module(module), function)(files, base)
+    write_table(path, addon_data(entry, base, additions), _created_by())
     return path
 
 
-def addon_data(entry: Entry, base: Table, protocols: Protocols) -> TableData:
+def _family(entry: WholeTable, progress: Report | None) -> Path:
+    path = imported_path(entry.name)
+    if _is_current(path, entry):
+        return path
+    _check_free(path, entry.name)
+    files = download(entry, progress)
+    with tempfile.TemporaryDirectory(prefix="nasbench-") as folder:
+        data = read(entry.format, _laid_out(files, Path(folder)), entry.name)
+    if set(data.datasets) != set(entry.datasets):
+        raise TableError(f"{entry.name} should have the datasets {', '.join(entry.datasets)}")
+    write_table(path, replace(data, sources=_sources(entry)), _created_by())
+    return path
+
+
+def _laid_out(files: Mapping[str, Path], folder: Path) -> Path:
+    """The one file, or a folder of several, under their official names: importers look at these."""
+    for key, path in files.items():
+        place = folder / key
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place)
+    return folder / next(iter(files)) if len(files) == 1 else folder
+
+
+def _check_free(path: Path, name: str) -> None:
+    """Refuse to replace a table that a user made under the same name."""
+    try:
+        created_by = Table(path).attrs["created_by"]
+    except TableError:
+        return
+    if not created_by.startswith(CREATED_BY):
+        raise TableError(
+            f"{path} is a table of your own under the name {name!r}: remove it with `nasbench remove {name}`, then "
+            "fetch again"
+        )
+
+
+def addon_data(entry: AddOn, base: Table, additions: Additions) -> TableData:
     """The add-on's table: the base's architectures in the base's order, and the new columns."""
     return TableData(
         name=entry.name,
         title=entry.title,
         licence=entry.licence,
         citation=entry.citation,
-        sources=tuple(
-            {"name": file.name, "url": file.url, "sha256": file.sha256, "licence": entry.licence}
-            for file in entry.files
-        ),
+        sources=_sources(entry),
         space_kind=base.space_kind,
         space_definition=base.space_definition,
         space_sha256=base.attrs["space_sha256"],
@@ -81,9 +147,13 @@ def addon_data(entry: Entry, base: Table, protocols: Protocols) -> TableData:
         genotypes=base.genotypes,
         source_ids=base.source_ids,
         canonical=base.canonical,
-        datasets={
-            dataset: Dataset(base.datasets[dataset].objective, recipes) for dataset, recipes in protocols.items()
-        },
+        datasets=additions,
+    )
+
+
+def _sources(entry: Entry) -> tuple[dict[str, str], ...]:
+    return tuple(
+        {"name": file.name, "url": file.url, "sha256": file.sha256, "licence": entry.licence} for file in entry.files
     )
 
 
@@ -125,21 +195,21 @@ def address(file: SourceFile) -> str:
     return str(Path(mirror).expanduser().absolute() / rest.lstrip("/"))
 
 
-def _is_current(path: Path, entry: Entry, base: Table) -> bool:
+def _is_current(path: Path, entry: Entry, space_sha256: str | None = None) -> bool:
     """Whether the installed file is whole and made of these files, for these rows."""
     try:
         table = Table(path)
     except TableError:
         return False
     return (
-        table.attrs["space_sha256"] == base.attrs["space_sha256"]
+        space_sha256 in (None, table.attrs["space_sha256"])
         and table.attrs["created_by"] == _created_by()
         and [source["sha256"] for source in table.sources] == [file.sha256 for file in entry.files]
     )
 
 
 def _created_by() -> str:
-    return f"nasbench fetch, importers {IMPORT}"
+    return f"{CREATED_BY}, importers {IMPORT}"
 
 
 # -- one file -------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.datasets.addons import Protocols
+from nasbench.datasets.addons import Additions, addition
 from nasbench.datasets.build import counts
 from nasbench.datasets.delimited import DelimitedFile
 from nasbench.errors import ImportFileError
@@ -28,7 +28,7 @@ COUNTED = "imagenet16-120"
 """The dataset whose parameters are published as counts; those of the others are in millions."""
 
 
-def build(files: Mapping[str, Path], base: Table) -> Protocols:
+def build(files: Mapping[str, Path], base: Table) -> Additions:
     """`test_accuracy` of protocol 200, in the base's order of rows.
 
     Args:
@@ -40,7 +40,7 @@ def build(files: Mapping[str, Path], base: Table) -> Protocols:
     """
     space = NASBench201Space()
     rows = space.indices(space.official_order())
-    return {name: {"200": _protocol(name, files, base, rows)} for name in DATASETS}
+    return {name: addition(base, name, _protocol(name, files, base, rows)) for name in DATASETS}
 
 
 def _protocol(name: str, files: Mapping[str, Path], base: Table, rows: NDArray[np.int64]) -> Protocol:

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.datasets.addons import Protocols
+from nasbench.datasets.addons import Additions, addition
 from nasbench.datasets.delimited import DelimitedFile
 from nasbench.errors import ImportFileError
-from nasbench.schema import Column, Protocol
+from nasbench.schema import Column
 from nasbench.spaces.nasbench201 import EDGES, OPERATIONS, NASBench201Space
 from nasbench.store import Table
 
@@ -42,8 +42,8 @@ NOT_COMPILED = -1.0
 UNITS = {"latency": "ms", "energy": "mJ"}
 
 
-def build(files: Mapping[str, Path], base: Table) -> Protocols:
-    """The ten device metrics as costs of protocol 200, in the base's order of rows.
+def build(files: Mapping[str, Path], base: Table) -> Additions:
+    """The ten device metrics, in the base's order of rows.
 
     Args:
         files: the CSV file of each dataset.
@@ -52,7 +52,7 @@ def build(files: Mapping[str, Path], base: Table) -> Protocols:
     Raises:
         ImportFileError: cells missing or listed twice, no numbers, or a number that is not positive.
     """
-    return {name: {"200": Protocol("200", epochs=200, cost=_columns(files[name]))} for name in DATASETS}
+    return {name: addition(base, name, device=_columns(files[name])) for name in DATASETS}
 
 
 def genotype(net: str) -> tuple[int, ...]:

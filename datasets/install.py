@@ -11,7 +11,8 @@ from nasbench.datasets.addons import installed_addons
 from nasbench.datasets.families import FAMILIES, imported_families, imported_path
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.schema import TableData
-from nasbench.store import Table, write_table
+from nasbench.store import Table
+from nasbench.table_file import write_table
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 

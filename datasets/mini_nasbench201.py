@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.datasets.addons import Protocols
+from nasbench.datasets.addons import Additions, addition
 from nasbench.datasets.safe_pickle import read_pickle
 from nasbench.errors import GenotypeError, ImportFileError
 from nasbench.schema import Column, Protocol
@@ -69,7 +69,7 @@ class Frame(NamedTuple):
     accuracies: dict[str, NDArray[np.float64]]
 
 
-def build(files: Mapping[str, Path], base: Table) -> Protocols:
+def build(files: Mapping[str, Path], base: Table) -> Additions:
     """Validation and test accuracy of protocol 12, in the base's order of rows.
 
     Args:
@@ -92,7 +92,7 @@ def build(files: Mapping[str, Path], base: Table) -> Protocols:
     rows = space.indices(genotypes)
     if len(rows) != space.size or len(set(rows.tolist())) != space.size:
         raise ImportFileError(f"{path}: {len(rows):,} rows do not list each of the 15,625 cells once")
-    return {name: {"12": _protocol(name, column, frame, rows)} for name, column in COLUMNS.items()}
+    return {name: addition(base, name, _protocol(name, column, frame, rows)) for name, column in COLUMNS.items()}
 
 
 def read_frame(path: Path) -> Frame:

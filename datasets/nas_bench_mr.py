@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from nasbench.datasets.build import counts, ids
 from nasbench.datasets.official import file_source, number, record, space_facts
-from nasbench.datasets.pickle_scan import check_pickle_sizes
-from nasbench.datasets.safe_files import read_bytes
 from nasbench.datasets.safe_pickle import read_pickle
 from nasbench.errors import ImportFileError
 from nasbench.schema import Column, Dataset, Protocol, TableData
@@ -84,7 +82,6 @@ def _files(path: Path) -> dict[str, Path]:
 
 def _records(path: Path) -> _Records:
     """The records of a task by genotype; metrics, flops and params are checked numbers."""
-    check_pickle_sizes(read_bytes(path, MAX_BYTES), str(path))
     found = read_pickle(path, max_bytes=MAX_BYTES)
     if not isinstance(found, list) or not found:
         raise ImportFileError(f"{path} holds no list of architectures")

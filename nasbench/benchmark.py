@@ -32,7 +32,7 @@ class Metric:
         name: of the column.
         direction: `maximize` or `minimize`.
         unit: of its values.
-        split: `train`, `valid`, `test`, `valid+test` (reporting only) or `cost`.
+        split: `train`, `valid`, `test`, `valid+test` (reporting only), `cost` or `proxy`.
         repeats: number of training runs R (1 where only a mean was published).
         scale: `linear` or `log`, how to draw it.
         description: what the name does not say.
@@ -91,6 +91,7 @@ class Benchmark:
         self._answers: dict[tuple[str, int | None], Callable[[int], float]] = {}
         self._curves: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._digests: dict[tuple[str, str], str] = {}
+        self._known: dict[str, dict[str, Column]] = {}
 
     # -- shape ----------------------------------------------------------------------------------
 
@@ -172,16 +173,20 @@ class Benchmark:
                 column.description,
                 recipe.curve[name].epochs if name in recipe.curve else (),
             )
-            for name, column in {**recipe.final, **recipe.cost}.items()
+            for name, column in self._columns(recipe.name).items()
         }
 
+    def _columns(self, protocol: str) -> dict[str, Column]:
+        """All columns of a protocol by name, put together once."""
+        if protocol not in self._known:
+            self._known[protocol] = self._data.columns(protocol)
+        return self._known[protocol]
+
     def _column(self, metric: str, protocol: str | None) -> Column:
-        recipe = self.protocol(protocol)
-        found = recipe.final.get(metric) or recipe.cost.get(metric)
-        if found is None:
-            known = [*recipe.final, *recipe.cost]
-            raise UnknownNameError(f"metric of {self.name}", metric, known, hint=_fetch_hint(self.family, metric))
-        return found
+        columns = self._columns(self.protocol(protocol).name)
+        if metric not in columns:
+            raise UnknownNameError(f"metric of {self.name}", metric, columns, hint=_fetch_hint(self.family, metric))
+        return columns[metric]
 
     def column(self, metric: str, protocol: str | None = None) -> Floats:
         """Read-only view `(A, R)` of a column in its published unit; NaN where there is no number.
@@ -362,16 +367,36 @@ class Benchmark:
 
     def _fidelity(self, metric: str, repeat: int | None, protocol: str | None, epoch: int) -> Floats:
         recipe = self.protocol(protocol)
-        if epoch == recipe.epochs and metric in {**recipe.final, **recipe.cost}:
+        column = self._column(metric, protocol)
+        if epoch == recipe.epochs:
             return self._values(metric, repeat, protocol, None)
-        curves = self.curves(metric, protocol)
-        epochs = recipe.curve[metric].epochs
-        if epoch not in epochs:
-            raise UnknownNameError(f"epoch of {self.name} {metric}", epoch, [str(e) for e in epochs])
-        at = curves[:, :, epochs.index(epoch)].astype(np.float64)
+        curve = recipe.curve.get(metric)
+        if curve is None or epoch not in curve.epochs:
+            known = [] if curve is None else list(curve.epochs)
+            known += [] if recipe.epochs is None or recipe.epochs in known else [recipe.epochs]
+            why = self._why_no_epoch(metric, column, recipe)
+            raise UnknownNameError(f"epoch of {self.name} {metric}", epoch, map(str, known), hint=why)
+        at = self.curves(metric, protocol)[:, :, curve.epochs.index(epoch)].astype(np.float64)
         if repeat is not None:
             return at[:, self._check_repeat(metric, repeat, at.shape[1])]
         return repeat_mean(at)
+
+    def _why_no_epoch(self, metric: str, column: Column, recipe: Protocol) -> str:
+        """Why a metric has no value at an epoch, and what there is instead."""
+        if metric in recipe.curve:
+            return f"protocol {recipe.name!r} was published at these epochs only."
+        if metric not in recipe.final:
+            return f"{metric} does not depend on the epoch or was published for a whole training only."
+        said = [f"Under protocol {recipe.name!r} {metric} was published for the end of training only."]
+        if recipe.curve:
+            roles = {name: curve.split for name, curve in recipe.curve.items()}
+            said.append(f"Learning curves there: {', '.join(f'{name} ({role})' for name, role in roles.items())}.")
+        if any("valid" in curve.split and curve.split != column.split for curve in recipe.curve.values()):
+            said.append("A curve of valid+test data is no validation curve: part of it is the test set.")
+        others = [other.name for other in self._data.protocols.values() if metric in other.curve]
+        if others:
+            said.append(f"Protocol {', '.join(map(repr, others))} has {metric} at each of its epochs.")
+        return " ".join(said)
 
     def _unlisted(self, genotype: Genotype) -> NotInTableError:
         return NotInTableError(

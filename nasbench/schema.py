@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 SCHEMA_VERSION = 1
 
+PER_PROTOCOL = ("final", "curve", "cost")
+"""Kinds of columns that belong to a training recipe."""
+
+SHARED = ("device", "proxy", "robust")
+"""Kinds of columns that belong to a dataset, whatever the training recipe."""
+
 Array: TypeAlias = NDArray[Any]
 
 
@@ -21,7 +27,7 @@ class Column:
         values: `(A, R)` finals, `(A, R, E)` curves, `(A,)` or `(A, R)` costs; NaN where missing.
         direction: `maximize` or `minimize`.
         unit: of the values (`%`, `fraction`, `s`, `ms`, `count`).
-        split: `train`, `valid`, `test`, `valid+test` or `cost`.
+        split: `train`, `valid`, `test`, `valid+test`, `cost` or `proxy`.
         scale: `linear` or `log`, how to draw it.
         description: one sentence where the name does not say it all.
         epochs: `(E,)` of a curve, rising; () for others.
@@ -57,12 +63,25 @@ class Dataset:
         protocols: by name; the first is the default.
         noise_floor: of the primary metric, in its unit; None where there is a single repeat.
         rows: sorted table rows that this dataset covers; None for all of them.
+        device: latency, energy and the like on real or simulated devices, `(A,)`.
+        proxy: zero-cost proxies, `(A,)`.
+        robust: accuracy under attack or corruption, `(A,)`.
+
+    The last three do not depend on the training recipe: they are columns of every protocol.
     """
 
     objective: str
     protocols: Mapping[str, Protocol]
     noise_floor: float | None = None
     rows: Array | None = None
+    device: Mapping[str, Column] = field(default_factory=dict)
+    proxy: Mapping[str, Column] = field(default_factory=dict)
+    robust: Mapping[str, Column] = field(default_factory=dict)
+
+    def columns(self, protocol: str) -> dict[str, Column]:
+        """Every column of a protocol but its learning curves, by name."""
+        recipe = self.protocols[protocol]
+        return {**recipe.final, **recipe.cost, **self.device, **self.proxy, **self.robust}
 
 
 @dataclass(frozen=True)
@@ -79,6 +98,7 @@ class TableData:
     /arch/canonical       (A,) i4 row of the class representative
     /data/<dataset>       attrs: objective, noise_floor; rows (N,) i4 where not all are covered
     /data/<dataset>/<protocol>/{final,curve,cost}/<metric>
+    /data/<dataset>/{device,proxy,robust}/<metric>
     ```
 
     Args:

@@ -152,7 +152,7 @@ class Task:
                 "say 'searched on test'"
             )
         direction: Direction = "maximize" if metric.sign > 0 else "minimize"
-        return Objective(name, direction, functional=metric.split != "cost")
+        return Objective(name, direction, functional=metric.split not in ("cost", "proxy"))
 
     def _check_repeat(self) -> None:
         if isinstance(self.repeat, str):

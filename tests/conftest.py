@@ -20,8 +20,8 @@ from nasbench.problem import Observation, Problem, Trial
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.space import SearchSpace
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import write_table
 from nasbench.strategies.base import Strategy
+from nasbench.table_file import write_table
 
 _HOME = pytest.StashKey[str]()
 

@@ -19,17 +19,27 @@ def fetch(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from nasbench.datasets.catalog import catalog
-    from nasbench.datasets.families import FAMILIES
+    from nasbench.datasets.catalog import TERMS, AddOn
+    from nasbench.datasets.families import open_base
+    from nasbench.datasets.fetch import entry_of
     from nasbench.datasets.fetch import fetch as fetch_table
 
+    entry = entry_of(name)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
         job = bar.add_task(name, total=None)
         path = fetch_table(name, lambda done, total: bar.update(job, completed=done, total=total))
-    entry = catalog()[name]
-    typer.echo(f"{name}: {entry.title}, kept at {path}")
-    typer.echo(f"adds to {entry.family}, protocol {', '.join(entry.protocols)}: {', '.join(entry.metrics)}")
-    typer.echo(f"licence {entry.licence}; cite: {entry.citation}")
-    typer.echo(f"look at it:  nasbench info {entry.family}/{FAMILIES[entry.family].datasets[0]}")
+    typer.echo(f"{entry.name}: {entry.title}, kept at {path}")
+    if isinstance(entry, AddOn):
+        where = f", protocol {', '.join(entry.protocols)}" if entry.protocols else ""
+        typer.echo(f"adds to {entry.family}{where}: {', '.join(entry.metrics)}")
+    typer.echo(f"licence {entry.licence} ({TERMS[entry.licence]}); cite: {entry.citation}")
+    family = entry.family if isinstance(entry, AddOn) else entry.name
+    table = open_base(family)
+    dataset, first = next(iter(table.datasets.items()))
+    typer.echo(f"look at it:  nasbench info {family}/{dataset}")
+    if not isinstance(entry, AddOn):
+        column = first.columns(next(iter(first.protocols)))[first.objective]
+        on_test = " --allow-test" if "test" in column.split else ""
+        typer.echo(f"compare on it:  nasbench compare --tasks {family}/{dataset}{on_test}")

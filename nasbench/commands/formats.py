@@ -61,9 +61,8 @@ def _command(format_name: str) -> Any:
             count = len(data.genotypes if part.rows is None else part.rows)
             typer.echo(f"{data.name}/{dataset}: {count:,} architectures, primary metric {part.objective}")
         typer.echo(f"kept at {place}")
-        protocols = [next(iter(part.protocols.values())) for part in data.datasets.values()]
-        first = next(iter(data.datasets))
-        column = {**protocols[0].final, **protocols[0].cost}[data.datasets[first].objective]
+        first, part = next(iter(data.datasets.items()))
+        column = part.columns(next(iter(part.protocols)))[part.objective]
         on_test = " --allow-test" if "test" in column.split else ""
         typer.echo(f"compare on it:  nasbench compare --tasks {data.name}/{first}{on_test}")
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def list_(
     what: Annotated[str, typer.Argument(help="benchmarks, strategies, predictors or formats.")] = "benchmarks",
-    everything: Annotated[bool, typer.Option("--all", help="Benchmarks: also what `nasbench fetch` can get.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Benchmarks: also what can be fetched, or imported by hand, and licences.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what is there: benchmarks, strategies, predictors or import formats."""
@@ -27,44 +29,95 @@ def list_(
         raise typer.BadParameter(f"--all is for benchmarks, not for {what}")
     rows = known[what]()
     if everything:
-        rows = [{**row, "licence": "", "download MB": "", "on disk MB": ""} for row in rows] + _fetchable()
+        licences = {row["name"]: _licence(row["name"].partition("/")[0]) for row in rows}
+        here = [{**row, "licence": licences[row["name"]], "download MB": "", "on disk MB": ""} for row in rows]
+        rows = here + _fetchable() + _by_hand()
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
-    else:
-        table(rows)
+        return
+    table(rows)
+    if everything:
+        _licence_terms({row["licence"] for row in rows})
 
 
 def _benchmarks() -> list[dict[str, Any]]:
-    from nasbench.datasets.families import FAMILIES, imported_families, installed_names
+    from nasbench.datasets.families import imported_families, installed_names
 
     imported = set(imported_families())
     return [
         {
             "name": name,
-            "from": "imported" if (family := name.partition("/")[0]) in imported else "installed package",
-            "what": FAMILIES[family].title if family in FAMILIES and family not in imported else "your table",
+            "from": _origin(family := name.partition("/")[0], family in imported),
+            "what": _title(family, family in imported),
         }
         for name in installed_names()
     ]
 
 
-def _fetchable() -> list[dict[str, Any]]:
-    """The catalog's add-ons: whether they are installed, licence, sizes."""
-    from nasbench.datasets.addons import installed_addons
+def _origin(family: str, imported: bool) -> str:
     from nasbench.datasets.catalog import catalog
 
-    here = installed_addons()
+    return "installed package" if not imported else "fetched" if family in catalog() else "imported"
+
+
+def _licence(family: str) -> str:
+    from nasbench.datasets.families import FAMILIES, imported_families, open_base
+
+    return open_base(family).attrs["licence"] if family in imported_families() else FAMILIES[family].licence
+
+
+def _title(family: str, imported: bool) -> str:
+    from nasbench.datasets.families import FAMILIES, open_base
+
+    return open_base(family).attrs["title"] if imported else FAMILIES[family].title
+
+
+def _fetchable() -> list[dict[str, Any]]:
+    """What the catalog can fetch: whether it is installed, licence, sizes."""
+    from nasbench.datasets.addons import installed_addons
+    from nasbench.datasets.catalog import AddOn, catalog
+    from nasbench.datasets.families import imported_families
+
+    here = {*installed_addons(), *imported_families()}
     return [
         {
             "name": entry.name,
             "from": "fetched" if entry.name in here else f"nasbench fetch {entry.name}",
-            "what": f"add-on of {entry.family}: {entry.title}",
+            "what": f"add-on of {entry.family}: {entry.title}" if isinstance(entry, AddOn) else entry.title,
             "licence": entry.licence,
             "download MB": round(entry.download_bytes / 1e6, 1),
             "on disk MB": round(entry.result_bytes / 1e6, 1),
         }
         for entry in catalog().values()
     ]
+
+
+def _by_hand() -> list[dict[str, Any]]:
+    """Official archives that a person downloads."""
+    from nasbench.datasets.catalog import archives
+    from nasbench.datasets.families import imported_families
+
+    here = set(imported_families())
+    return [
+        {
+            "name": archive.name,
+            "from": "imported" if archive.name in here else f"nasbench import {archive.format} PATH",
+            "what": f"{archive.title}: {archive.file} of {archive.page}",
+            "licence": archive.licence,
+            "download MB": "",
+            "on disk MB": "",
+        }
+        for archive in archives().values()
+    ]
+
+
+def _licence_terms(licences: set[str]) -> None:
+    """What the listed licences allow and forbid."""
+    from nasbench.datasets.catalog import TERMS
+
+    typer.echo("\nlicences")
+    for licence in sorted(licences & TERMS.keys()):
+        typer.echo(f"  {licence}: {TERMS[licence]}")
 
 
 def _strategies() -> list[dict[str, Any]]:

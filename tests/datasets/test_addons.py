@@ -16,7 +16,8 @@ from nasbench.errors import TableError, TaskError, UnknownNameError
 from nasbench.parameter import Parameter
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Table, write_table
+from nasbench.store import Table
+from nasbench.table_file import write_table
 
 SPACE = GridSpace([Parameter(f"op{i}", ("a", "b", "c", "d")) for i in range(3)])
 A = SPACE.size

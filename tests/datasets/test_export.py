@@ -21,7 +21,7 @@ from nasbench.datasets.install import install
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import write_table
+from nasbench.table_file import write_table
 
 NB201 = ["val_accuracy:max:valid:%", "train_seconds:min:cost", "latency_ms:min:cost", "params:min:cost"]
 

@@ -7,11 +7,13 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import nasbench
 from nasbench.datasets.addons import addon_path
-from nasbench.datasets.catalog import HOST, catalog
+from nasbench.datasets.catalog import HOST, WholeTable, catalog
+from nasbench.datasets.families import imported_path, installed_names
 from nasbench.datasets.fetch import RETRIES, address, download, fetch
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.store import Table
@@ -276,3 +278,51 @@ def test_an_unknown_table_lists_what_there_is(cached):
         bench.query((0,) * 6, "test_accuracy")
     with pytest.raises(UnknownNameError, match="nasbench fetch nasbench201-12epochs"):
         bench.query((0,) * 6, "val_accuracy", protocol="12")
+
+
+# -- families of their own ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in catalog().values() if isinstance(entry, WholeTable)])
+def test_a_family_is_fetched_over_http_listed_and_answers(server, home, name):
+    entry = catalog()[name]
+    path = fetch(f"{name}/{entry.datasets[0]}")
+    assert path.stat().st_size == entry.result_bytes
+    assert sorted(server.requested) == sorted(file.url.removeprefix(HOST) for file in entry.files)
+    assert {f"{name}/{dataset}" for dataset in entry.datasets} <= set(installed_names())
+    table = Table(path)
+    assert set(table.datasets) == set(entry.datasets)
+    assert [(s["url"], s["sha256"]) for s in table.sources] == [(f.url, f.sha256) for f in entry.files]
+    assert table.attrs["licence"].startswith(entry.licence)
+    for dataset in entry.datasets:
+        bench = nasbench.load(f"{name}/{dataset}")
+        genotype, value = bench.optimum()
+        assert bench.query(genotype) == value
+    before = path.stat().st_mtime_ns
+    assert fetch(name) == path
+    assert path.stat().st_mtime_ns == before
+    assert len(server.requested) == len(entry.files)
+
+
+def test_a_table_of_the_users_own_is_not_replaced(server, home, make_table, make_protocol, make_column):
+    make_table(make_protocol(final={"val_accuracy": make_column(np.arange(64.0)[:, None])}), name="hat")
+    path = imported_path("hat")
+    content = path.read_bytes()
+    with pytest.raises(TableError, match="`nasbench remove hat`"):
+        fetch("hat")
+    assert path.read_bytes() == content
+    assert server.requested == []
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nats-tss", "Download NATS-tss.*then `nasbench import nats-tss PATH`"),
+        ("nas-bench-mr/cls-11c", "Did you mean 'nas-bench-mr/cls-10c'"),
+        ("nasbench201-test/cifar10", "Did you mean 'nasbench201-test'"),
+        ("", "list --all"),
+    ],
+)
+def test_a_name_that_cannot_be_fetched(home, name, says):
+    with pytest.raises(UnknownNameError, match=says):
+        fetch(name)

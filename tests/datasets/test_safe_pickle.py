@@ -14,7 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nasbench.datasets.safe_pickle import numpy_scalar_globals, read_pickle
+from nasbench.datasets import safe_pickle
+from nasbench.datasets.safe_pickle import loads, numpy_scalar_globals, read_pickle
 from nasbench.errors import TableError, UnsafeFileError
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
@@ -133,7 +134,7 @@ def test_outside_references_are_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_refused_unread(dump) -> None:
     path = dump(Attack(os.system, "true"))
     size = path.stat().st_size
-    with pytest.raises(UnsafeFileError, match=rf"has {size} bytes, more than the {size - 1}"):
+    with pytest.raises(UnsafeFileError, match=rf"has {size} bytes, more than the {size - 1} that"):
         read_pickle(path, max_bytes=size - 1)
     assert read_pickle(dump([1]), max_bytes=10**6) == [1]
 
@@ -175,3 +176,38 @@ def test_random_bytes_give_plain_values_or_our_error(tmp_path_factory: pytest.Te
     except TableError:
         return
     assert type(value).__module__ == "builtins"
+
+
+# -- memory: no more than the size of the file warrants --------------------------------------------------
+
+MEMO_BOMB = b"\x80\x03Nr\xff\xff\xff\x3f0]."
+"""Ten bytes that make an unpickler's memo eight gigabytes large."""
+
+
+@pytest.mark.parametrize("scanned", [False, True])
+@pytest.mark.parametrize("bomb", [MEMO_BOMB, b"Np1073741823\n."])
+def test_a_memo_bomb_is_refused(monkeypatch: pytest.MonkeyPatch, bomb: bytes, scanned: bool) -> None:
+    if scanned:  # as on a system that cannot limit a process
+        monkeypatch.setattr(safe_pickle, "_STATM", Path("/nowhere/at/all"))
+    with pytest.raises(UnsafeFileError, match="memory"):
+        loads(bomb, source="bomb.pkl")
+    assert loads(pickle.dumps([1, 2])) == [1, 2]
+
+
+def test_the_limit_of_the_process_is_put_back() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    loads(pickle.dumps({"a": [0.5]}))
+    with pytest.raises(TableError):
+        loads(b"garbage")
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_plain_values_of_every_shape_fit_the_limit() -> None:
+    for value in (
+        [[] for _ in range(300_000)],
+        [{} for _ in range(300_000)],
+        list(range(10**6)),
+        {0.5 * i: i for i in range(200_000)},
+    ):
+        assert loads(pickle.dumps(value, 4)) == value

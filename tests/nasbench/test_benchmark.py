@@ -20,7 +20,8 @@ from nasbench.datasets.install import install
 from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Table, write_table
+from nasbench.store import Table
+from nasbench.table_file import write_table
 from nasbench.task import Task
 
 WIDTHS, ACTS, EPOCHS, RUNS = (8, 16, 32), ("relu", "tanh"), (1, 4, 10), (0, 1)
@@ -226,11 +227,13 @@ def test_unknown_protocols_and_epochs(nb201: Benchmark) -> None:
         nb201.query(genotype, protocol="12")
     with pytest.raises(UnknownNameError, match=r"protocol of .* 'x'"):
         nb201.metrics_of("x")
-    with pytest.raises(UnknownNameError, match=r"learning curve of nasbench201/cifar10 'val_accuracy'.*Known: none"):
+    with pytest.raises(UnknownNameError, match=r"epoch of .*val_accuracy 12.*Known: 200.*end of training"):
         nb201.query(genotype, epoch=12)
+    with pytest.raises(UnknownNameError, match=r"learning curve of nasbench201/cifar10 'val_accuracy'.*Known: none"):
+        nb201.curves("val_accuracy")
     with pytest.raises(UnknownNameError, match=r"epoch of curves/default val_accuracy 3.*Known: 1, 10, 4"):
         load("curves").query((0, 0), epoch=3)
-    with pytest.raises(UnknownNameError, match=r"learning curve .*'test_accuracy'.*Known: .*val_accuracy"):
+    with pytest.raises(UnknownNameError, match=r"end of training only.*curves there: .*val_accuracy \(valid\)"):
         load("curves").query((0, 0), "test_accuracy", epoch=4)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -16,11 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasbench import store
+from nasbench import store, table_file, table_index
 from nasbench.errors import TableError
-from nasbench.schema import Column, Dataset, Protocol, TableData
+from nasbench.schema import SHARED, Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.store import Table, genotype_hash, write_table
+from nasbench.store import Table
+from nasbench.table_digest import content_sha256, genotype_hash
+from nasbench.table_file import write_table
 
 SPACE = GridSpace.of({"width": [8, 16, 32], "depth": [1, 2, 3, 4], "act": ["relu", "tanh"]})
 
@@ -47,7 +50,14 @@ def tiny(genotypes: np.ndarray | None = None, scale: float = 1.0) -> TableData:
     )
     other = Protocol("full", None, final={"val_loss": Column(rng.random((count, 1)), "minimize", "", "valid", "log")})
     datasets = {
-        "first": Dataset("val_accuracy", {"9": recipe, "full": other}, noise_floor=0.25),
+        "first": Dataset(
+            "val_accuracy",
+            {"9": recipe, "full": other},
+            noise_floor=0.25,
+            device={"phone_latency_ms": Column(rng.random(count), "minimize", "ms", "cost")},
+            proxy={"synflow": Column(rng.random(count), "maximize", "", "proxy", "log")},
+            robust={"robust_fgsm_accuracy": Column(rng.random(count), "maximize", "%", "test")},
+        ),
         "second": Dataset("val_loss", {"full": other}, rows=np.array([0, 2])),
     }
     return TableData(
@@ -105,6 +115,10 @@ def test_everything_is_read_back(path: Path) -> None:
         read = table.datasets[name]
         assert (read.objective, read.noise_floor) == (dataset.objective, dataset.noise_floor)
         assert list(read.protocols) == list(dataset.protocols)
+        for kind in SHARED:
+            assert getattr(read, kind).keys() == getattr(dataset, kind).keys()
+            for metric, column in getattr(dataset, kind).items():
+                assert_same_column(getattr(read, kind)[metric], column)
         for label, recipe in dataset.protocols.items():
             got = read.protocols[label]
             assert (got.name, got.epochs, got.time_model) == (label, recipe.epochs, recipe.time_model)
@@ -235,8 +249,8 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from nasbench.errors import TableError
-from nasbench.schema import Column, Dataset, Protocol, TableData
-from nasbench.store import write_table
+from nasbench.schema import SHARED, Column, Dataset, Protocol, TableData
+from nasbench.table_file import write_table
 count = 20_000
 column = Column(np.ones((count, 3)), "maximize", "", "valid")
 data = TableData("tiny", "", "", "", (), "grid", {{}}, "", False, np.arange(count)[:, None],
@@ -353,7 +367,7 @@ def edit(path: Path, change: object) -> Path:
     """Change an HDF5 file and give it a checksum that holds."""
     with h5py.File(path, "r+") as file:
         change(file)
-        file.attrs["content_sha256"] = store.content_sha256(file)
+        file.attrs["content_sha256"] = content_sha256(file)
     return path
 
 
@@ -405,13 +419,14 @@ def test_a_compressed_column_cannot_be_viewed(path: Path) -> None:
 def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """One entry each time that a whole file is hashed."""
     seen: list[str] = []
-    real = store.content_sha256
+    real = table_index.content_sha256
 
     def counting(file: h5py.File) -> str:
         seen.append(file.filename)
         return real(file)
 
-    monkeypatch.setattr(store, "content_sha256", counting)
+    monkeypatch.setattr(table_index, "content_sha256", counting)
+    monkeypatch.setattr(table_file, "content_sha256", counting)
     return seen
 
 
@@ -433,7 +448,7 @@ def test_a_touched_table_is_hashed_once(path: Path, hashes: list[str]) -> None:
     assert len(hashes) == 1
 
 
-@pytest.mark.parametrize("stamp", [None, "", "{", "[]", '{"size": 1}'])
+@pytest.mark.parametrize("stamp", [None, "", "{", "[]", "\\0", '{"version": 1}', "of the first release"])
 def test_a_lost_or_spoilt_stamp_costs_one_hash(path: Path, hashes: list[str], stamp: str | None) -> None:
     written(path)
     file = path.with_name("tiny.h5.stamp")
@@ -442,6 +457,40 @@ def test_a_lost_or_spoilt_stamp_costs_one_hash(path: Path, hashes: list[str], st
     Table(path)
     Table(path)
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda index: index.pop("arch"),
+        lambda index: index["arch"].update(genotype=["|u1", [24, 3], 10**12]),
+        lambda index: index["arch"].update(genotype=["|u1", [24, 3], -8]),
+        lambda index: index["arch"].update(genotype=["|O", [24, 3], 0]),
+        lambda index: index["arch"].update(genotype=["no type", [24, 3], 0]),
+        lambda index: index["datasets"]["first"]["protocols"][0].pop("cost"),
+        lambda index: index["datasets"].update(first=None),
+    ],
+)
+def test_a_stamp_that_leads_astray_is_made_anew(path: Path, hashes: list[str], spoil) -> None:
+    expected = Table(written(path)).genotypes
+    file = path.with_name("tiny.h5.stamp")
+    index = json.loads(file.read_text())
+    spoil(index)
+    file.write_text(json.dumps(index))
+    hashes.clear()
+    for _ in range(2):
+        np.testing.assert_array_equal(Table(path).genotypes, expected)
+    assert len(hashes) == 1
+
+
+def test_an_open_with_a_stamp_takes_no_hdf5(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(path)
+
+    def refuse(*args: object, **more: object) -> None:
+        raise AssertionError("opened with HDF5")
+
+    monkeypatch.setattr(h5py, "File", refuse)
+    assert Table(path).datasets["first"].noise_floor == 0.25
 
 
 def test_a_folder_that_refuses_the_stamp_only_costs_hashing(
@@ -487,9 +536,10 @@ def test_find_agrees_with_a_dictionary(tmp_path_factory: pytest.TempPathFactory,
 def test_find_compares_the_genotype_after_a_colliding_hash(
     path: Path, classes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        store, "genotype_hash", lambda genotypes: (np.asarray(genotypes).sum(axis=1) % classes).astype(np.uint64)
-    )
+    for module in (store, table_file):
+        monkeypatch.setattr(
+            module, "genotype_hash", lambda genotypes: (np.asarray(genotypes).sum(axis=1) % classes).astype(np.uint64)
+        )
     everything = SPACE.all()
     table = Table(written(path, tiny(everything[::2])))
     expected = [row // 2 if row % 2 == 0 else -1 for row in range(24)]
