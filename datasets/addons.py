@@ -25,16 +25,29 @@ Additions = Mapping[str, Dataset]
 """What an importer of an add-on returns: dataset -> the columns to add, in its protocols or beside them."""
 
 
-def addition(base: Table, dataset: str, *protocols: Protocol, **shared: Mapping[str, Column]) -> Dataset:
+def addition(
+    base: Table,
+    dataset: str,
+    *protocols: Protocol,
+    device: Mapping[str, Column] | None = None,
+    proxy: Mapping[str, Column] | None = None,
+    robust: Mapping[str, Column] | None = None,
+) -> Dataset:
     """The columns that an add-on brings to a dataset of the base table.
 
     Args:
         base: the family's table.
         dataset: one of its datasets.
         protocols: training recipes with columns to add.
-        shared: `device`, `proxy` or `robust` columns, which belong to no recipe.
+        device, proxy, robust: columns that belong to no recipe.
     """
-    return Dataset(base.datasets[dataset].objective, {recipe.name: recipe for recipe in protocols}, **shared)
+    return Dataset(
+        base.datasets[dataset].objective,
+        {recipe.name: recipe for recipe in protocols},
+        device=device or {},
+        proxy=proxy or {},
+        robust=robust or {},
+    )
 
 
 def addon_path(family: str, addon: str) -> Path:
