@@ -39,7 +39,9 @@ def addition(
         base: the family's table.
         dataset: one of its datasets.
         protocols: training recipes with columns to add.
-        device, proxy, robust: columns that belong to no recipe.
+        device: latency, energy and the like, whatever the recipe.
+        proxy: zero-cost proxies.
+        robust: accuracy under attack.
     """
     return Dataset(
         base.datasets[dataset].objective,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,13 +51,15 @@ def _command(format_name: str) -> Any:
         ],
         name: Annotated[str | None, typer.Option(help="Name of the benchmark; the format's by default.")] = None,
         replace: Annotated[bool, typer.Option("--replace", help="Replace another table of that name.")] = False,
+        quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     ) -> None:
         from nasbench.datasets import formats
         from nasbench.datasets.install import check_name, install
 
         if name is not None:
             check_name(name)
-        data = formats.read(format_name, path, name)
+        with progress_bar(quiet):
+            data = formats.read(format_name, path, name)
         place = install(data, replace=replace)
         for dataset, part in data.datasets.items():
             count = len(data.genotypes if part.rows is None else part.rows)
@@ -67,3 +71,25 @@ def _command(format_name: str) -> Any:
         typer.echo(f"compare on it:  nasbench compare --tasks {data.name}/{first}{on_test}")
 
     return typer.main.get_command(app)
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[None]:
+    """A bar on the terminal for what importers report; none where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from nasbench.datasets.progress import listening
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
+        jobs: dict[str, Any] = {}
+
+        def show(what: str, done: int, total: int | None) -> None:
+            if what not in jobs:
+                jobs[what] = bar.add_task(what, total=total)
+            bar.update(jobs[what], completed=done, total=total)
+
+        with listening(show):
+            yield
