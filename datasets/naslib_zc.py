@@ -14,6 +14,8 @@ the edges 0->1, 0->2, 1->2, 0->3, 1->3, 2->3. NASLib's own graphs number both in
 file says the same: cells of one computational graph differ by 1-7 % of the variance of the values with the
 official reading, by more than 40 % with NASLib's; and the 169 cells without a path from input to output are
 exactly those whose zen score is -1e8. The zen scores (a zero-cost proxy) are not imported.
+
+A file that is no zip is read as NASLib's other publication, `zc_<space>.json`: see `naslib_scores`.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.datasets.build import ids
+from nasbench.datasets.naslib_scores import MAX_BYTES, read_scores
 from nasbench.datasets.official import file_source, number, record, space_facts
-from nasbench.datasets.safe_files import parse_json, zip_members
+from nasbench.datasets.safe_files import parse_json, read_bytes, zip_members
 from nasbench.errors import ImportFileError
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.transnas import TransNASMicroSpace
@@ -50,12 +53,14 @@ _ARCH = re.compile(r"\(([0-3]), ([0-3]), ([0-3]), ([0-3]), ([0-3]), ([0-3])\)")
 
 
 def read(path: Path, name: str | None = None) -> TableData:
-    """NASLib's all_benchmarks_zen.zip: final validation values of TransNAS-Bench-101 micro on seven tasks.
+    """NASLib's all_benchmarks_zen.zip (TransNAS-Bench-101 micro on seven tasks), or a zc_<space>.json of its proxies.
 
     Raises:
-        ImportFileError: it is not the official archive, or a task is not whole.
-        UnsafeFileError: members that are too many, too large, encrypted, or point outside.
+        ImportFileError: it is not the official archive or file, or a task is not whole.
+        UnsafeFileError: members that are too many, too large, encrypted, or point outside; a file that is too large.
     """
+    if read_bytes(path, MAX_BYTES)[:2] != b"PK":
+        return read_scores(path, name)
     space = TransNASMicroSpace()
     tasks: dict[str, NDArray[np.float64]] = {}
     listed: dict[str, NDArray[np.bool_]] = {}
