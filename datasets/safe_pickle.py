@@ -7,6 +7,7 @@ elsewhere every opcode is looked at first.
 
 from __future__ import annotations
 
+import gc
 import io
 import pickle
 from collections.abc import Iterator, Mapping
@@ -99,7 +100,7 @@ def loads(content: bytes, allowed: Mapping[tuple[str, str], Any] | None = None, 
 def load(stream: io.BufferedIOBase, size: int, allowed: Mapping[tuple[str, str], Any] | None, source: str) -> Any:
     """The next object of a stream of pickles of `size` bytes in all, as `loads`; the stream stands behind it."""
     try:
-        with _memory_limit(stream, size, source):
+        with _memory_limit(stream, size, source), _no_collections():
             return _AllowListUnpickler(stream, allowed or {}, source).load()
     except TableError:
         raise
@@ -107,6 +108,18 @@ def load(stream: io.BufferedIOBase, size: int, allowed: Mapping[tuple[str, str],
         raise UnsafeFileError(f"{source} asks for memory out of proportion to its {size:,} bytes; refused") from error
     except Exception as error:
         raise TableError(f"{source} cannot be read as a pickle of plain values: {error!r}") from error
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Pause the garbage collector: it would walk all that was unpickled so far again and again, and find nothing."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 @contextmanager

@@ -20,11 +20,13 @@ from nasbench.spaces import KINDS, from_definition
 from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.hpo_grids import fcnet_space, hpobench_mlp_space
+from nasbench.spaces.nas_bench_asr import NASBenchASRSpace
 from nasbench.spaces.nas_bench_graph import PROTEINS_OPERATIONS, NASBenchGraphSpace
 from nasbench.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasbench.spaces.nasbench201 import NASBench201Space
 from nasbench.spaces.table import TableSpace
 from nasbench.spaces.transnas import TransNASMicroSpace
+from nasbench.spaces.transnas_macro import TransNASMacroSpace
 
 
 class Rising(ConstrainedSpace):
@@ -52,6 +54,8 @@ SPACES: dict[str, SearchSpace] = {
     "nasbench201": NASBench201Space(),
     "nas-bench-macro": NASBenchMacroSpace(),
     "transnas-micro": TransNASMicroSpace(),
+    "transnas-macro": TransNASMacroSpace(),
+    "nas-bench-asr": NASBenchASRSpace(),
     "rising": _rising(),
     "nas-bench-graph": NASBenchGraphSpace(),
     "proteins": NASBenchGraphSpace(PROTEINS_OPERATIONS),
@@ -59,7 +63,7 @@ SPACES: dict[str, SearchSpace] = {
     "table of trees": _table(NASBenchGraphSpace(), 500),
     "table of vast": _table(GridSpace.of({f"p{i}": list(range(99)) for i in range(20)}), 500),
 }
-PRODUCTS = ("mixed", "fcnet", "hpobench-mlp", "nasbench201", "nas-bench-macro", "transnas-micro")
+PRODUCTS = ("mixed", "fcnet", "hpobench-mlp", "nasbench201", "nas-bench-macro", "transnas-micro", "nas-bench-asr")
 every_space = pytest.mark.parametrize("name", SPACES)
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(deadline=None, max_examples=25)
