@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 
@@ -145,6 +145,50 @@ def tar_members(
         raise
     except _DAMAGE as error:
         raise ImportFileError(f"{path} cannot be read as a gzipped tar archive: {error}") from error
+
+
+def stored_tar_members(
+    path: Path, suffix: str, max_member: int = MAX_MEMBER, max_members: int = MAX_MEMBERS
+) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each file in an uncompressed tar archive whose name ends with `suffix`, as they come.
+
+    The archive may be larger than memory: never more than one member is in it.
+
+    Raises:
+        UnsafeFileError: a member that points outside, a link or device, too large, or too many of them.
+        ImportFileError: the archive is missing, truncated or no tar.
+    """
+    try:
+        with path.open("rb") as raw:
+            size = raw.seek(0, io.SEEK_END)
+            raw.seek(max(0, size - 1024))
+            if size % 512 or any(raw.read(1024)):
+                raise ImportFileError(f"{path} is no tar archive, or it is cut off: it has no end")
+            raw.seek(0)
+            with tarfile.open(fileobj=_Modest(raw, path, max_member), mode="r:") as archive:
+                yield from _tar_contents(path, archive, suffix, max_member, max_members)
+    except TableError:
+        raise
+    except _DAMAGE as error:
+        raise ImportFileError(f"{path} cannot be read as a tar archive: {error}") from error
+
+
+class _Modest(io.RawIOBase):
+    """A file that refuses to give more at a time than a member may have: a header may claim any size."""
+
+    def __init__(self, stream: IO[bytes], path: Path, limit: int) -> None:
+        self._stream, self._path, self._limit = stream, path, max(limit, 1 << 16)
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= self._limit + 512:
+            raise UnsafeFileError(f"{self._path}: a header asks for more than the {self._limit:,} bytes it may have")
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
 
 
 def _tar_contents(

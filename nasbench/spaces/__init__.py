@@ -10,11 +10,15 @@ from nasbench.errors import UnknownNameError
 from nasbench.space import SearchSpace
 
 KINDS: dict[str, str] = {
+    "darts": "nasbench.spaces.darts:DartsSpace",
     "grid": "nasbench.spaces.grid:GridSpace",
     "nasbench201": "nasbench.spaces.nasbench201:NASBench201Space",
+    "nas-bench-asr": "nasbench.spaces.nas_bench_asr:NASBenchASRSpace",
     "nas-bench-graph": "nasbench.spaces.nas_bench_graph:NASBenchGraphSpace",
     "nas-bench-macro": "nasbench.spaces.nas_bench_macro:NASBenchMacroSpace",
+    "nats-size": "nasbench.spaces.nats_size:NATSSizeSpace",
     "transnas-micro": "nasbench.spaces.transnas:TransNASMicroSpace",
+    "transnas-macro": "nasbench.spaces.transnas_macro:TransNASMacroSpace",
     "table": "nasbench.spaces.table:TableSpace",
 }
 """kind -> module:class; a definition names its kind, nothing else is ever imported for it."""
