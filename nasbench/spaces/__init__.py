@@ -12,6 +12,7 @@ from nasbench.space import SearchSpace
 KINDS: dict[str, str] = {
     "grid": "nasbench.spaces.grid:GridSpace",
     "nasbench201": "nasbench.spaces.nasbench201:NASBench201Space",
+    "nasbench101": "nasbench.spaces.nasbench101:NASBench101Space",
     "nas-bench-graph": "nasbench.spaces.nas_bench_graph:NASBenchGraphSpace",
     "nas-bench-macro": "nasbench.spaces.nas_bench_macro:NASBenchMacroSpace",
     "transnas-micro": "nasbench.spaces.transnas:TransNASMicroSpace",
