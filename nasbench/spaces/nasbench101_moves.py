@@ -5,10 +5,12 @@ A move
 - flips one edge between two vertices that are there;
 - gives a vertex another operation;
 - takes a vertex out, with its edges; or
-- puts a vertex in where fewer than seven are there, with one edge in and one edge out.
+- puts a vertex in where fewer than seven are there: with one edge in and one edge out, or beside another
+  vertex with the same edges as that.
 
 What a move cuts off from the input or the output is pruned. The last two are the change of an operation
 from and to *absent*; without them no cell could grow, since a lone new edge never reaches an absent vertex.
+Every cell can be reached from every other (without the twins, 378 dense ones could not be).
 
 Which topology an edge move leads to, and where each operation goes, does not depend on the operations:
 it is worked out once a topology, and then applied to any operations in a microsecond.
@@ -149,21 +151,26 @@ def _moves(edges: int) -> _Moves:
         reached(_arrival(flipped(i, j), inner) for i, j in pairs),
         own,
         reached(_arrival(without(vertex), inner) for vertex in range(1, last)),
-        reached(_arrival(*_with_vertex(graph, i, j)) for i, j in pairs) if len(kept) < MAX_VERTICES else (),
+        reached(_arrival(*grown) for grown in _grown(graph, pairs)) if len(kept) < MAX_VERTICES else (),
     )
 
 
-def _with_vertex(graph: Sequence[int], source: int, target: int) -> tuple[list[int], list[int]]:
-    """A graph with a vertex more, right behind its source and before its target; and the origins."""
-    new = source + 1
-    old = [v for v in range(len(graph) + 1) if v != new]
-    made = [0] * (len(graph) + 1)
-    for vertex, targets in zip(old, graph, strict=True):
-        made[vertex] = sum(1 << w for k, w in enumerate(old) if targets >> k & 1)
-    made[source] |= 1 << new
-    made[new] = 1 << old[target]
+def _grown(graph: Sequence[int], pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[list[int], list[int]]]:
+    """The graphs with a vertex more, and the origins of their inner vertices."""
+    for source, target in pairs:
+        yield _with_vertex(graph, source + 1, 1 << source, 1 << target)
+    for vertex in range(1, len(graph) - 1):
+        feeding = sum(1 << v for v, targets in enumerate(graph) if targets >> vertex & 1)
+        yield _with_vertex(graph, vertex + 1, feeding, graph[vertex])
+
+
+def _with_vertex(graph: Sequence[int], place: int, feeding: int, fed: int) -> tuple[list[int], list[int]]:
+    """A graph with a vertex at `place` that reads from the vertices `feeding` and is read by `fed`."""
+    low = (1 << place) - 1
+    made = [(targets & low) | (targets & ~low) << 1 | (feeding >> v & 1) << place for v, targets in enumerate(graph)]
+    made.insert(place, (fed & ~low) << 1)
     origin = list(range(len(graph) - 2))
-    return made, [*origin[:source], _NEW, *origin[source:]]
+    return made, [*origin[: place - 1], _NEW, *origin[place - 1 :]]
 
 
 @lru_cache(maxsize=2048)
