@@ -22,6 +22,7 @@ REGISTRY = Registry(
         "nas-bench-macro": ("nasbench.datasets.nas_bench_macro:read", None),
         "nas-bench-mr": ("nasbench.datasets.nas_bench_mr:read", None),
         "nas-bench-nlp": ("nasbench.datasets.nas_bench_nlp:read", None),
+        "nasbench101": ("nasbench.datasets.nasbench101:read", None),
         "naslib-zc": ("nasbench.datasets.naslib_zc:read", None),
     },
     group="nasbench.formats",

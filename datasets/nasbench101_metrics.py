@@ -13,7 +13,7 @@ in another way is read field by field.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +46,12 @@ def _layout() -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
 _TAG_AT, _TAGS, _DOUBLE_AT = _layout()
 
 
-def decode(messages: Sequence[bytes], where: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def decode(messages: Sequence[bytes], where: Callable[[int], str]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The numbers of n messages.
 
     Args:
         messages: `ModelMetrics`, each whole.
-        where: what each is, for errors.
+        where: what the message at a position is, for errors.
 
     Returns:
         `(n, 3, 5)` doubles, [point, field], exactly as published, and `(n,)` parameter counts.
@@ -60,14 +60,16 @@ def decode(messages: Sequence[bytes], where: Sequence[str]) -> tuple[NDArray[np.
         ImportFileError: a message is cut off, or lacks a field, or has one twice.
     """
     lengths = np.array([len(message) for message in messages], dtype=np.int64)
-    joined = b"".join([message.ljust(_WIDTH, b"\0") if len(message) <= _WIDTH else bytes(_WIDTH) for message in messages])
+    joined = b"".join(
+        [message.ljust(_WIDTH, b"\0") if len(message) <= _WIDTH else bytes(_WIDTH) for message in messages]
+    )
     block = np.frombuffer(joined, dtype=np.uint8).reshape(-1, _WIDTH)
     usual, parameters = _parameters(block, lengths)
     usual &= (block[:, _TAG_AT] == _TAGS).all(axis=1)
     places = (_DOUBLE_AT[:, None] + np.arange(8)).ravel()
     numbers = block[:, places].reshape(-1).view("<f8").astype(np.float64).reshape(-1, POINTS, VALUES)
     for odd in np.flatnonzero(~usual).tolist():
-        numbers[odd], parameters[odd] = _decode_one(messages[odd], where[odd])
+        numbers[odd], parameters[odd] = _decode_one(messages[odd], where(odd))
     return numbers, parameters
 
 
@@ -78,7 +80,7 @@ def _parameters(block: NDArray[np.uint8], lengths: NDArray[np.int64]) -> tuple[N
     varint = block[:, _FIXED + 1 : _FIXED + 1 + _MAX_VARINT].astype(np.int64)
     place = np.arange(_MAX_VARINT)
     mine = place < digits[:, None]
-    usual = inside & ((varint >= 0x80) == (place < digits[:, None] - 1))[:, :].all(axis=1, where=mine)
+    usual = inside & ((varint >= 0x80) == (place < digits[:, None] - 1)).all(axis=1, where=mine)
     parameters = (((varint & 0x7F) << 7 * place) * mine).sum(axis=1)
     end = np.where(inside, _FIXED + 1 + digits, 0)
     usual &= block[np.arange(len(block)), end] == _TOTAL_TIME
@@ -96,8 +98,8 @@ def _decode_one(message: bytes, where: str) -> tuple[NDArray[np.float64], int]:
         else:
             raise ImportFileError(f"{where}: ModelMetrics has the unknown or repeated field {number}")
     parameters = found.get(2)
-    if len(points) != POINTS or not isinstance(parameters, int) or parameters >= 1 << 31:
-        raise ImportFileError(f"{where}: ModelMetrics has not {POINTS} evaluations and a count of parameters")
+    if len(points) != POINTS or not isinstance(parameters, int) or parameters >= 1 << 31 or 3 not in found:
+        raise ImportFileError(f"{where}: ModelMetrics has not {POINTS} evaluations, a parameter count and a total time")
     return np.array(points), parameters
 
 

@@ -75,7 +75,9 @@ def _length(header: bytes, where: str, max_record: int) -> int:
     if len(header) < _HEADER:
         raise ImportFileError(f"{where}: the file is cut off inside of its length")
     if _CHECKSUM.unpack_from(header, _LENGTH.size)[0] != masked_crc32c(header[: _LENGTH.size]):
-        raise ImportFileError(f"{where}: the checksum of its length does not hold; this is no TFRecord file, or damaged")
+        raise ImportFileError(
+            f"{where}: the checksum of its length does not hold; this is no TFRecord file, or damaged"
+        )
     length = int(_LENGTH.unpack_from(header)[0])
     if length > max_record:
         raise UnsafeFileError(f"{where}: it has {length:,} bytes, more than the {max_record:,} a record may have")

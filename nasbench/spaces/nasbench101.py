@@ -184,9 +184,10 @@ class NASBench101Space(ConstrainedSpace):
         successors, labels = successors_of(matrix), labels_of(operations)
         if len(successors) != len(labels):
             raise GenotypeError(f"a matrix of {len(successors)} vertices with {len(labels)} operations")
-        return self._from_cell(successors, [label + 1 for label in labels[1:-1]])
+        return self.from_cell(successors, [label + 1 for label in labels[1:-1]])
 
-    def _from_cell(self, successors: Sequence[int], genes: Sequence[int]) -> Genotype:
+    def from_cell(self, successors: Sequence[int], genes: Sequence[int]) -> Genotype:
+        """The genotype of a cell by successors (`nasbench101_cells`) and genes of its inner vertices, none absent."""
         cell = representative(successors, genes)
         if cell is None:
             raise GenotypeError(f"this is no cell of NAS-Bench-101: {why_not(successors)}")
@@ -241,7 +242,7 @@ class NASBench101Space(ConstrainedSpace):
                 if source >= vertex:
                     raise GenotypeError(f"{text!r}: vertex {vertex} reads from {source}, which is not before it")
                 successors[source] |= 1 << vertex
-        return self._from_cell(successors, [OPERATIONS.index(name) + 1 for name in names[:-1]])
+        return self.from_cell(successors, [OPERATIONS.index(name) + 1 for name in names[:-1]])
 
     def _example(self) -> str:
         return "conv3x3-bn-relu~0|maxpool3x3~0+1|output~1+2"

@@ -75,9 +75,7 @@ def topologies() -> Topologies:
         sources.append(np.argsort(order, axis=1)[way])
     owner = np.concatenate(owners)
     starts = np.searchsorted(np.sort(owner), np.arange(len(edges) + 1))
-    made = Topologies(
-        edges, vertices, smallest, starts, np.concatenate(sources)[np.argsort(owner, kind="stable")]
-    )
+    made = Topologies(edges, vertices, smallest, starts, np.concatenate(sources)[np.argsort(owner, kind="stable")])
     for array in made:
         array.flags.writeable = False
     return made
@@ -96,8 +94,8 @@ def _labelled() -> tuple[Ints, Ints]:
     vertices, ended = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(numbers), dtype=bool)
     keep = np.ones(len(numbers), dtype=bool)
     for vertex in range(1, OUTPUT_VERTEX):
-        fed = (numbers & int(_EDGE_PLACES[_TO == vertex].sum())) > 0
-        feeds = (numbers & int(_EDGE_PLACES[_FROM == vertex].sum())) > 0
+        fed = (numbers & int(_EDGE_PLACES[vertex == _TO].sum())) > 0
+        feeds = (numbers & int(_EDGE_PLACES[vertex == _FROM].sum())) > 0
         keep &= (fed == feeds) & ~(fed & ended)
         ended |= ~fed
         vertices += fed

@@ -6,7 +6,7 @@ sequences of at most five operations. Counts stand in place of presence.
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def count_paths(genotypes: Genotypes) -> NDArray[np.float64]:
     for length in range(INTERIOR + 1):
         for vertices in combinations(range(1, INTERIOR + 1), length):
             stops = (0, *vertices, OUTPUT_VERTEX)
-            hops = [column[hop] for hop in zip(stops, stops[1:], strict=False)]
+            hops = [column[hop] for hop in pairwise(stops)]
             alive = np.flatnonzero(genotypes[:, hops].all(axis=1))
             # digits 1 to 3 in base 3 number all sequences: shorter ones first, then lexicographically
             number = np.zeros(len(alive), dtype=np.int64)
