@@ -131,7 +131,8 @@ class NASBench101Space(ConstrainedSpace):
 
     def listed_form(self, genotypes: ArrayLike) -> Genotypes:
         """The representatives: a table lists each cell once, however it was asked for."""
-        return self.canonical(genotypes)
+        batch = self._in_range(genotypes)
+        return batch if self._valid(batch).all() else self.canonical(batch)
 
     def _written(self, genotype: Sequence[int]) -> tuple[list[int], list[int]]:
         """Successors of all vertices that have an operation, and the operations of the inner ones."""

@@ -22,6 +22,7 @@ from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.hpo_grids import fcnet_space, hpobench_mlp_space
 from nasbench.spaces.nas_bench_graph import PROTEINS_OPERATIONS, NASBenchGraphSpace
 from nasbench.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasbench.spaces.nasbench101 import NASBench101Space
 from nasbench.spaces.nasbench201 import NASBench201Space
 from nasbench.spaces.table import TableSpace
 from nasbench.spaces.transnas import TransNASMicroSpace
@@ -52,11 +53,13 @@ SPACES: dict[str, SearchSpace] = {
     "nasbench201": NASBench201Space(),
     "nas-bench-macro": NASBenchMacroSpace(),
     "transnas-micro": TransNASMicroSpace(),
+    "nasbench101": NASBench101Space(),
     "rising": _rising(),
     "nas-bench-graph": NASBenchGraphSpace(),
     "proteins": NASBenchGraphSpace(PROTEINS_OPERATIONS),
     "table of cells": _table(NASBench201Space(), 500),
     "table of trees": _table(NASBenchGraphSpace(), 500),
+    "table of graphs": _table(NASBench101Space(), 500),
     "table of vast": _table(GridSpace.of({f"p{i}": list(range(99)) for i in range(20)}), 500),
 }
 PRODUCTS = ("mixed", "fcnet", "hpobench-mlp", "nasbench201", "nas-bench-macro", "transnas-micro")
