@@ -3,7 +3,8 @@
 Facts of the format: `ModelMetrics` (proto2) = {1: evaluation_data, three messages `EvaluationData`; 2:
 trainable_parameters, int32; 3: total_time, double}; `EvaluationData` = {1: current_epoch; 2: training_time
 (s, without evaluation); 3: train_accuracy; 4: validation_accuracy; 5: test_accuracy: doubles; 6:
-checkpoint_path, a string that may be left out}. The three are made before training, halfway and at its end.
+checkpoint_path, a string that may be left blank}. The three are made before training, halfway and at its end.
+Every field is optional: one that is not there is NaN here.
 
 A writer puts fields in the order of their numbers, so that without checkpoint paths every message has its
 doubles at the same bytes: these are decoded as arrays, after every tag was compared. Whatever is laid out
@@ -12,6 +13,7 @@ in another way is read field by field.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 
@@ -27,6 +29,7 @@ _DOUBLE = 9
 _EVALUATION = 2 + VALUES * _DOUBLE
 _FIXED = POINTS * _EVALUATION
 _MAX_VARINT = 5
+_MAX_PARAMETERS = (1 << 31) - 1
 _WIDTH = _FIXED + 1 + _MAX_VARINT + _DOUBLE
 _PARAMETERS, _TOTAL_TIME = 2 << 3 | VARINT, 3 << 3 | FIXED64
 
@@ -57,7 +60,8 @@ def decode(messages: Sequence[bytes], where: Callable[[int], str]) -> tuple[NDAr
         `(n, 3, 5)` doubles, [point, field], exactly as published, and `(n,)` parameter counts.
 
     Raises:
-        ImportFileError: a message is cut off, or lacks a field, or has one twice.
+        ImportFileError: a message is cut off, has an unknown field or one twice, or lacks an evaluation
+            or the parameter count.
     """
     lengths = np.array([len(message) for message in messages], dtype=np.int64)
     joined = b"".join(
@@ -83,7 +87,7 @@ def _parameters(block: NDArray[np.uint8], lengths: NDArray[np.int64]) -> tuple[N
     usual = inside & ((varint >= 0x80) == (place < digits[:, None] - 1)).all(axis=1, where=mine)
     parameters = (((varint & 0x7F) << 7 * place) * mine).sum(axis=1)
     end = np.where(inside, _FIXED + 1 + digits, 0)
-    usual &= block[np.arange(len(block)), end] == _TOTAL_TIME
+    usual &= (block[np.arange(len(block)), end] == _TOTAL_TIME) & (parameters <= _MAX_PARAMETERS)
     return usual, parameters
 
 
@@ -98,8 +102,8 @@ def _decode_one(message: bytes, where: str) -> tuple[NDArray[np.float64], int]:
         else:
             raise ImportFileError(f"{where}: ModelMetrics has the unknown or repeated field {number}")
     parameters = found.get(2)
-    if len(points) != POINTS or not isinstance(parameters, int) or parameters >= 1 << 31 or 3 not in found:
-        raise ImportFileError(f"{where}: ModelMetrics has not {POINTS} evaluations, a parameter count and a total time")
+    if len(points) != POINTS or not isinstance(parameters, int) or parameters > _MAX_PARAMETERS:
+        raise ImportFileError(f"{where}: ModelMetrics has not {POINTS} evaluations and a count of parameters")
     return np.array(points), parameters
 
 
@@ -110,6 +114,4 @@ def _evaluation(message: bytes, where: str) -> list[float]:
             found[number] = struct.unpack("<d", value)[0]
         elif (number, kind) != (VALUES + 1, BYTES):
             raise ImportFileError(f"{where}: EvaluationData has the unknown or repeated field {number}")
-    if len(found) != VALUES:
-        raise ImportFileError(f"{where}: EvaluationData lacks one of its {VALUES} numbers")
-    return [found[number] for number in range(1, VALUES + 1)]
+    return [found.get(number, math.nan) for number in range(1, VALUES + 1)]

@@ -168,16 +168,18 @@ def representatives(edges: Ints, operations: Ints) -> Ints:
 def all_representatives() -> Ints:
     """The codes of all 423,624 cells, rising; made once a process."""
     known = topologies()
-    own = np.flatnonzero(known.smallest == np.arange(len(known.edges)))
+    own = known.smallest == np.arange(len(known.edges))
+    alone = np.diff(known.starts) == 1
     found = []
     for count in range(INTERIOR + 1):
         choices = product(range(1, len(OPERATIONS) + 1), repeat=count)
         numbers = np.array([[*c, *[0] * (INTERIOR - count)] for c in choices], dtype=np.int64) @ _OPERATION_PLACES
-        for edges in np.array_split(known.edges[own[known.vertices[own] == count]], 8):
-            cells = np.repeat(edges, len(numbers)), np.tile(numbers, len(edges))
-            codes = cells[0] * OPERATION_CODES + cells[1]
-            found.append(codes[representatives(*cells) == codes])
-    everything = np.sort(np.concatenate(found))
+        mine = own & (known.vertices == count)
+        for edges, compare in ((known.edges[mine & alone], False), (known.edges[mine & ~alone], True)):
+            codes = (edges[:, None] * OPERATION_CODES + numbers).ravel()
+            # without a relabelling but itself, any operations are the smallest
+            found.append(codes[representatives(*np.divmod(codes, OPERATION_CODES)) == codes] if compare else codes)
+    everything = np.sort(np.concatenate(found), kind="stable")
     everything.flags.writeable = False
     return everything
 
