@@ -197,7 +197,7 @@ def _store(chunk: list[_Record], runs: dict[int, _Runs], parameters: NDArray[np.
     def at(position: int) -> str:
         return f"{path}, record {chunk[position].number}"
 
-    def where(bad: NDArray[np.bool_]) -> str:
+    def where(bad: Any) -> str:
         return at(int(np.argmax(bad)))
 
     numbers, counts = decode([record.message for record in chunk], at)
@@ -233,18 +233,19 @@ def _protocol(epochs: int, runs: _Runs, rank: NDArray[np.int64], parameters: Col
     numbers = numbers[rank]
     shown = (epochs // 2, epochs)
 
-    def pair(place: int, *facts: str, about: str) -> tuple[Column, Column]:
+    def pair(place: int, direction: str, unit: str, split: str, about: str) -> tuple[Column, Column]:
         values = numbers[:, :, :, place - 1]
         last = np.ascontiguousarray(values[:, :, -1])
         return (
-            Column(last, *facts, description=about),
-            Column(values.astype(np.float32), *facts, description=about, epochs=shown),
+            Column(last, direction, unit, split, description=about),
+            Column(values.astype(np.float32), direction, unit, split, description=about, epochs=shown),
         )
 
     final, curve = {}, {}
     for name, (place, split) in METRICS.items():
-        final[name], curve[name] = pair(place, "maximize", "fraction", split, about=f"official {split} accuracy")
+        about = f"official {'validation' if split == 'valid' else split} accuracy"
+        final[name], curve[name] = pair(place, "maximize", "fraction", split, about)
     about = "official training_time, without evaluation"
-    seconds, curve["train_seconds"] = pair(_SECONDS, "minimize", "s", "cost", about=about)
+    seconds, curve["train_seconds"] = pair(_SECONDS, "minimize", "s", "cost", about)
     cost = {"train_seconds": seconds, "params": parameters}
     return Protocol(str(epochs), epochs, {"train_seconds": f"{epochs} epochs"}, final, curve, cost)

@@ -122,8 +122,8 @@ def _relabelled_places(order: Ints) -> NDArray[np.float64]:
 # -- numbers <-> genes ------------------------------------------------------------------------------
 
 
-def _bits(edges: Ints) -> Ints:
-    return (edges[:, None] & _EDGE_PLACES) > 0
+def _bits(edges: Ints) -> NDArray[np.bool_]:
+    return np.asarray((edges[:, None] & _EDGE_PLACES) > 0)
 
 
 def split(genotypes: Genotypes) -> tuple[Ints, Ints]:

@@ -156,8 +156,10 @@ class TableSpace(SearchSpace):
 
     def crossover(self, first: Genotype, second: Genotype, rng: np.random.Generator) -> Genotype:
         """The listed architecture nearest to the base's mixture of the parents, ties by `rng`."""
-        parent = self.base if self.base.local_moves else super()
-        child = parent.crossover(first, second, rng)
+        if self.base.local_moves:
+            child = self.base.crossover(first, second, rng)
+        else:
+            child = super().crossover(first, second, rng)
         if self._code(child) in self._row_of:
             return child
         around = self._around(child)
