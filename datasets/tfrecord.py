@@ -9,9 +9,10 @@ ends between two records is whole, as far as the format can tell.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from nasbench.errors import ImportFileError, UnsafeFileError
 
@@ -24,11 +25,16 @@ _HEADER, _FOOTER = 12, 4
 _LENGTH, _CHECKSUM = struct.Struct("<Q"), struct.Struct("<I")
 
 
+@cache
+def _crc32c() -> Callable[[bytes], int]:
+    from google_crc32c import value  # only this format needs it
+
+    return cast("Callable[[bytes], int]", value)
+
+
 def masked_crc32c(content: bytes) -> int:
     """The checksum that TFRecord stores for some bytes."""
-    from google_crc32c import value
-
-    crc = int(value(content))
+    crc = _crc32c()(content)
     return ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
 
 
@@ -43,8 +49,8 @@ def tfrecords(path: Path, max_record: int = MAX_RECORD) -> Iterator[bytes]:
     try:
         with path.open("rb") as stream:
             yield from _payloads(stream, str(path), max_record)
-    except OSError as error:
-        raise ImportFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise ImportFileError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _payloads(stream: BinaryIO, source: str, max_record: int) -> Iterator[bytes]:

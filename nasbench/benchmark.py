@@ -383,9 +383,10 @@ class Benchmark:
         return repeat_mean(at)
 
     def _unlisted(self, genotype: Genotype) -> NotInTableError:
+        listed = tuple(self.full_space.listed_form([genotype])[0].tolist())
         return NotInTableError(
             f"{self.name} lists {len(self):,} of {self.full_space.size:,} architectures, and not "
-            f"{self.full_space.format(genotype)}; search over `benchmark.space`, or fit a surrogate"
+            f"{self.full_space.format(listed)}; search over `benchmark.space`, or fit a surrogate"
         )
 
 

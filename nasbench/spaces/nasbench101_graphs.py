@@ -34,8 +34,8 @@ INTERIOR = MAX_VERTICES - 2
 OUTPUT_VERTEX = MAX_VERTICES - 1
 OPERATION_CODES = 4**INTERIOR
 
-_EDGE_PLACES = 2 ** np.arange(len(EDGES) - 1, -1, -1)
-_OPERATION_PLACES = 4 ** np.arange(INTERIOR - 1, -1, -1)
+_EDGE_PLACES = 2 ** np.arange(len(EDGES) - 1, -1, -1, dtype=np.int64)
+_OPERATION_PLACES = 4 ** np.arange(INTERIOR - 1, -1, -1, dtype=np.int64)
 _FROM, _TO = (np.array(ends) for ends in zip(*EDGES, strict=True))
 
 Ints = NDArray[np.int64]
@@ -61,7 +61,7 @@ class Topologies(NamedTuple):
 
 @cache
 def topologies() -> Topologies:
-    """Every topology with its relabellings; made once a process, in about a tenth of a second."""
+    """Every topology with its relabellings; made once a process, in some tens of milliseconds."""
     edges, vertices = _labelled()
     smallest = np.empty_like(edges)
     owners, sources = [], []
@@ -124,13 +124,6 @@ def _relabelled_places(order: Ints) -> NDArray[np.float64]:
 
 def _bits(edges: Ints) -> NDArray[np.bool_]:
     return np.asarray((edges[:, None] & _EDGE_PLACES) > 0)
-
-
-def split(genotypes: Genotypes) -> tuple[Ints, Ints]:
-    """Edge numbers and operation numbers, each `(n,)`, of the `(n, 26)` genotypes."""
-    edges = genotypes[:, : len(EDGES)].astype(np.float64) @ _EDGE_PLACES.astype(np.float64)
-    operations = genotypes[:, len(EDGES) :].astype(np.int64) @ _OPERATION_PLACES
-    return edges.astype(np.int64), operations
 
 
 def joined(codes: Ints) -> Genotypes:

@@ -6,6 +6,7 @@ sequences of at most five operations. Counts stand in place of presence.
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations, pairwise, product
 
 import numpy as np
@@ -16,6 +17,7 @@ from nasbench.spaces.nasbench101_cells import OPERATIONS
 from nasbench.spaces.nasbench101_graphs import EDGES, INTERIOR, OUTPUT_VERTEX
 
 
+@cache
 def sequence_names() -> tuple[str, ...]:
     """Names of the 364 columns: `input>OPERATION>...>output`, shorter sequences first."""
     sequences = (s for length in range(INTERIOR + 1) for s in product(OPERATIONS, repeat=length))

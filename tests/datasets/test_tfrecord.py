@@ -118,6 +118,6 @@ def test_any_bytes_are_refused(write, content: bytes) -> None:
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    for path in (tmp_path / "absent", tmp_path):
+    for path in (tmp_path / "absent", tmp_path, tmp_path / "a\0b"):
         with pytest.raises(ImportFileError, match="cannot be read"):
             list(tfrecords(path))
