@@ -10,7 +10,7 @@ A move
 
 What a move cuts off from the input or the output is pruned. The last two are the change of an operation
 from and to *absent*; without them no cell could grow, since a lone new edge never reaches an absent vertex.
-Every cell can be reached from every other (without the twins, 378 dense ones could not be).
+From the first cell every other can be reached (without the twins, 378 dense ones could not be).
 
 Which topology an edge move leads to, and where each operation goes, does not depend on the operations:
 it is worked out once a topology, and then applied to any operations in a microsecond.

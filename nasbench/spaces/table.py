@@ -21,8 +21,8 @@ class TableSpace(SearchSpace):
 
     The index of a genotype is its row number, sampling is uniform over rows, and the neighbours of a
     genotype are the listed ones at the smallest Hamming distance; where the base has `local_moves`, its
-    neighbours in the base that are listed, if any is. Parameters, text and canonical
-    form are those of the base space; graph views and other extras are reached through `base`.
+    neighbours in the base that are listed, if any is. Parameters, text and canonical form are those of
+    the base space; graph views and other extras are reached through `base`.
 
     Args:
         base: the space that the table is a part of; may be far too large to list.
@@ -172,7 +172,7 @@ class TableSpace(SearchSpace):
         """Rows, ascending, of the base's neighbours or at the smallest Hamming distance above zero."""
         self._code(genotype)  # raises on what is no genotype
         if self.base.local_moves:
-            near = self._row_index.find(np.array(self.base.neighbours(genotype)))
+            near = self._row_index.find(self._as_batch(self.base.neighbours(genotype)))
             if (near >= 0).any():
                 return np.sort(near[near >= 0])
         # a look-up costs about as much as 64 comparisons of the scan below

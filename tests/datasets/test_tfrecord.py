@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,15 @@ def test_lengths_are_bounded_before_they_are_believed(write) -> None:
     assert list(tfrecords(write(framed(b"x" * 60)), max_record=60)) == [b"x" * 60]
     with pytest.raises(UnsafeFileError):
         list(tfrecords(write(framed(b"one") + framed(b"x" * 61)), max_record=60))
+
+
+def test_a_long_file_is_never_in_memory(write) -> None:
+    path = write(framed(b"x" * 20_000) * 1000)
+    tracemalloc.start()
+    assert sum(map(len, tfrecords(path))) == 20_000_000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5 << 20
 
 
 @quick
