@@ -109,6 +109,11 @@ def test_the_cell_of_the_official_readme() -> None:
     assert plain_hash(*INCEPTION) == "28cfc7874f6d200472e1a9dcd8650aa0"
 
 
+def test_the_cell_with_the_first_official_hash() -> None:
+    text = f"{CONV3}~0|{POOL}~1|{CONV3}~2|{CONV3}~0|{CONV1}~0+3+4|output~2+5"
+    assert SPACE.official_hash(SPACE.parse(text)) == "00005c142e6f48ac74fdcf73e3439874"
+
+
 def test_hashes_against_the_plain_procedure() -> None:
     for genotype in drawn(1, 100):
         assert SPACE.official_hash(genotype) == plain_hash(*SPACE.matrix(genotype))
