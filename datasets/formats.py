@@ -29,6 +29,7 @@ REGISTRY = Registry(
         "nas-bench-macro": ("nasbench.datasets.nas_bench_macro:read", None),
         "nas-bench-mr": ("nasbench.datasets.nas_bench_mr:read", None),
         "nas-bench-nlp": ("nasbench.datasets.nas_bench_nlp:read", None),
+        "nasbench101": ("nasbench.datasets.nasbench101:read", None),
         "nasbench201": ("nasbench.datasets.nasbench201_pth:read", None),
         "naslib-zc": ("nasbench.datasets.naslib_zc:read", None),
         "nats-sss": ("nasbench.datasets.nats_sss:read", None),

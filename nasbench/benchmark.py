@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nasbench.datasets.addons import addon_files
 from nasbench.datasets.families import imported_path, installed_names, open_table
-from nasbench.errors import NotInTableError, TableError, UnknownNameError
+from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
 from nasbench.schema import Column, Dataset, Protocol
 from nasbench.space import Genotype, Genotypes, SearchSpace
 from nasbench.spaces import from_definition
@@ -247,12 +247,15 @@ class Benchmark:
     # -- look-ups -------------------------------------------------------------------------------
 
     def row(self, genotype: Genotype) -> int:
-        """Row of an architecture in the table; -1 where a partial table does not list it.
+        """Row of an architecture in the table, however it is written; -1 where a partial table does not list it.
 
         Raises:
             GenotypeError: it is not an architecture of the space.
         """
-        return self._row(genotype)
+        try:
+            return self._row(genotype)
+        except GenotypeError:
+            return int(self.rows([genotype])[0])
 
     @cached_property
     def _row(self) -> Callable[[Genotype], int]:
@@ -263,13 +266,19 @@ class Benchmark:
     def rows(self, genotypes: ArrayLike) -> NDArray[np.int64]:
         """Rows `(n,)` of a batch `(n, G)`; -1 where a partial table does not list one."""
         if self.table.complete:
-            rows = self.full_space.indices(genotypes)
+            rows = self._ranks(genotypes)
         else:
-            rows = self.table.find(self.full_space.check(genotypes))
+            rows = self.table.find(self.full_space.listed_form(genotypes))
         if self._rows is None:
             return rows
         place = np.searchsorted(self._rows, rows).clip(0, len(self._rows) - 1)
         return np.where(self._rows[place] == rows, place, -1)
+
+    def _ranks(self, genotypes: ArrayLike) -> NDArray[np.int64]:
+        try:
+            return self.full_space.indices(genotypes)
+        except GenotypeError:  # perhaps only written in another way
+            return self.full_space.indices(self.full_space.listed_form(genotypes))
 
     def find(self, text: str) -> Genotype:
         """The genotype of a text: integers, the space's own text form, or an official id.
@@ -399,9 +408,10 @@ class Benchmark:
         return " ".join(said)
 
     def _unlisted(self, genotype: Genotype) -> NotInTableError:
+        listed = tuple(self.full_space.listed_form([genotype])[0].tolist())
         return NotInTableError(
             f"{self.name} lists {len(self):,} of {self.full_space.size:,} architectures, and not "
-            f"{self.full_space.format(genotype)}; search over `benchmark.space`, or fit a surrogate"
+            f"{self.full_space.format(listed)}; search over `benchmark.space`, or fit a surrogate"
         )
 
 

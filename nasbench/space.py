@@ -49,6 +49,9 @@ class SearchSpace:
 
     kind: ClassVar[str] = "grid"
 
+    local_moves: ClassVar[bool] = False
+    """Whether a neighbour may differ in many positions, so that distance between genotypes says little."""
+
     def __init__(self, parameters: Sequence[Parameter]) -> None:
         self.parameters = tuple(parameters)
         if not self.parameters:
@@ -323,6 +326,17 @@ class SearchSpace:
 
     def canonical(self, genotypes: ArrayLike) -> Genotypes:
         """Representative of each architecture's functional class, `(n, G)`; here the genotype itself."""
+        return self.check(genotypes)
+
+    def listed_form(self, genotypes: ArrayLike) -> Genotypes:
+        """The genotypes `(n, G)` under which a table lists these architectures; here themselves.
+
+        A space that can write one architecture in several ways accepts all of them here and gives the
+        one that is valid. Unlike `canonical` it never joins architectures that have rows of their own.
+
+        Raises:
+            GenotypeError: a row is not an architecture of this space.
+        """
         return self.check(genotypes)
 
     # -- text -----------------------------------------------------------------------------------

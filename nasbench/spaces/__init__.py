@@ -14,6 +14,7 @@ KINDS: dict[str, str] = {
     "grid": "nasbench.spaces.grid:GridSpace",
     "nasbench201": "nasbench.spaces.nasbench201:NASBench201Space",
     "nas-bench-asr": "nasbench.spaces.nas_bench_asr:NASBenchASRSpace",
+    "nasbench101": "nasbench.spaces.nasbench101:NASBench101Space",
     "nas-bench-graph": "nasbench.spaces.nas_bench_graph:NASBenchGraphSpace",
     "nas-bench-macro": "nasbench.spaces.nas_bench_macro:NASBenchMacroSpace",
     "nats-size": "nasbench.spaces.nats_size:NATSSizeSpace",

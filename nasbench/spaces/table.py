@@ -20,8 +20,9 @@ class TableSpace(SearchSpace):
     """The architectures of a space that have a row in a table; nothing else is valid.
 
     The index of a genotype is its row number, sampling is uniform over rows, and the neighbours of a
-    genotype are the listed ones at the smallest Hamming distance. Parameters, text and canonical
-    form are those of the base space; graph views and other extras are reached through `base`.
+    genotype are the listed ones at the smallest Hamming distance; where the base has `local_moves`, its
+    neighbours in the base that are listed, if any is. Parameters, text and canonical form are those of
+    the base space; graph views and other extras are reached through `base`.
 
     Args:
         base: the space that the table is a part of; may be far too large to list.
@@ -140,7 +141,7 @@ class TableSpace(SearchSpace):
         return self.genotypes(rng.integers(0, self.size, size=n))
 
     def neighbours(self, genotype: Genotype) -> list[Genotype]:
-        """The other listed architectures at the smallest Hamming distance, in row order.
+        """The nearest other listed architectures, in row order.
 
         The genotype itself need not be listed.
         """
@@ -154,8 +155,11 @@ class TableSpace(SearchSpace):
         return self._row(int(around[int(rng.random() * len(around))]))
 
     def crossover(self, first: Genotype, second: Genotype, rng: np.random.Generator) -> Genotype:
-        """The listed architecture nearest to a position-wise mixture of the parents, ties by `rng`."""
-        child = super().crossover(first, second, rng)
+        """The listed architecture nearest to the base's mixture of the parents, ties by `rng`."""
+        if self.base.local_moves:
+            child = self.base.crossover(first, second, rng)
+        else:
+            child = super().crossover(first, second, rng)
         if self._code(child) in self._row_of:
             return child
         around = self._around(child)
@@ -165,8 +169,12 @@ class TableSpace(SearchSpace):
         return tuple(self._columns[:, row].tolist())
 
     def _around(self, genotype: Genotype) -> NDArray[np.int64]:
-        """Rows, ascending, at the smallest Hamming distance above zero."""
+        """Rows, ascending, of the base's neighbours or at the smallest Hamming distance above zero."""
         self._code(genotype)  # raises on what is no genotype
+        if self.base.local_moves:
+            near = self._row_index.find(self._as_batch(self.base.neighbours(genotype)))
+            if (near >= 0).any():
+                return np.sort(near[near >= 0])
         # a look-up costs about as much as 64 comparisons of the scan below
         if self._narrow and 64 * sum(self.cardinalities) <= self.size * self.length:
             near = self._one_change_away(genotype)

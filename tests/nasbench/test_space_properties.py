@@ -18,12 +18,15 @@ from nasbench.errors import GenotypeError, NotInTableError
 from nasbench.space import SearchSpace
 from nasbench.spaces import KINDS, from_definition
 from nasbench.spaces.constrained import ConstrainedSpace
+from nasbench.spaces.darts import DartsSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.hpo_grids import fcnet_space, hpobench_mlp_space
 from nasbench.spaces.nas_bench_asr import NASBenchASRSpace
 from nasbench.spaces.nas_bench_graph import PROTEINS_OPERATIONS, NASBenchGraphSpace
 from nasbench.spaces.nas_bench_macro import NASBenchMacroSpace
+from nasbench.spaces.nasbench101 import NASBench101Space
 from nasbench.spaces.nasbench201 import NASBench201Space
+from nasbench.spaces.nats_size import NATSSizeSpace
 from nasbench.spaces.table import TableSpace
 from nasbench.spaces.transnas import TransNASMicroSpace
 from nasbench.spaces.transnas_macro import TransNASMacroSpace
@@ -56,14 +59,27 @@ SPACES: dict[str, SearchSpace] = {
     "transnas-micro": TransNASMicroSpace(),
     "transnas-macro": TransNASMacroSpace(),
     "nas-bench-asr": NASBenchASRSpace(),
+    "nasbench101": NASBench101Space(),
+    "nats-size": NATSSizeSpace(),
     "rising": _rising(),
     "nas-bench-graph": NASBenchGraphSpace(),
     "proteins": NASBenchGraphSpace(PROTEINS_OPERATIONS),
     "table of cells": _table(NASBench201Space(), 500),
     "table of trees": _table(NASBenchGraphSpace(), 500),
+    "table of graphs": _table(NASBench101Space(), 500),
+    "table of DARTS cells": _table(DartsSpace(), 500),
     "table of vast": _table(GridSpace.of({f"p{i}": list(range(99)) for i in range(20)}), 500),
 }
-PRODUCTS = ("mixed", "fcnet", "hpobench-mlp", "nasbench201", "nas-bench-macro", "transnas-micro", "nas-bench-asr")
+PRODUCTS = (
+    "mixed",
+    "fcnet",
+    "hpobench-mlp",
+    "nasbench201",
+    "nas-bench-macro",
+    "transnas-micro",
+    "nas-bench-asr",
+    "nats-size",
+)
 every_space = pytest.mark.parametrize("name", SPACES)
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(deadline=None, max_examples=25)
@@ -78,7 +94,8 @@ def hamming(first, second) -> int:
 
 
 def test_every_kind_is_covered():
-    assert {space.kind for space in SPACES.values()} - {"rising"} == set(KINDS)
+    spaces = [*SPACES.values(), *(space.base for space in SPACES.values() if isinstance(space, TableSpace))]
+    assert {space.kind for space in spaces} - {"rising"} == set(KINDS)
 
 
 @every_space
