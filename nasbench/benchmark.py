@@ -261,18 +261,33 @@ class Benchmark:
     def _row(self) -> Callable[[Genotype], int]:
         if self._rows is None and self.table.complete:
             return self.full_space.index
-        return lambda genotype: int(self.rows([genotype])[0])
+        if self._rows is None:
+            return self._listed_row
+        place_of = dict(zip(self._rows.tolist(), range(self._size), strict=True))
+        return lambda genotype: place_of.get(self._listed_row(genotype), -1)
+
+    def _listed_row(self, genotype: Genotype) -> int:
+        """Row in a partial table; what it does not list may be written in another way, or be no architecture."""
+        if self.table.complete:
+            return self.full_space.index(genotype)
+        try:
+            row = self.table.find_one(genotype)
+        except (TypeError, ValueError, OverflowError):
+            row = -1
+        return row if row >= 0 else int(self._table_rows([genotype])[0])
 
     def rows(self, genotypes: ArrayLike) -> NDArray[np.int64]:
         """Rows `(n,)` of a batch `(n, G)`; -1 where a partial table does not list one."""
-        if self.table.complete:
-            rows = self._ranks(genotypes)
-        else:
-            rows = self.table.find(self.full_space.listed_form(genotypes))
+        rows = self._table_rows(genotypes)
         if self._rows is None:
             return rows
         place = np.searchsorted(self._rows, rows).clip(0, len(self._rows) - 1)
         return np.where(self._rows[place] == rows, place, -1)
+
+    def _table_rows(self, genotypes: ArrayLike) -> NDArray[np.int64]:
+        if self.table.complete:
+            return self._ranks(genotypes)
+        return self.table.find(self.full_space.listed_form(genotypes))
 
     def _ranks(self, genotypes: ArrayLike) -> NDArray[np.int64]:
         try:

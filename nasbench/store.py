@@ -6,6 +6,7 @@ Nothing in a table is ever executed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import TableError
 from nasbench.schema import PER_PROTOCOL, SHARED, Array, Column, Dataset, Protocol
-from nasbench.table_digest import content_sha256, genotype_hash
+from nasbench.table_digest import content_sha256, genotype_hash, one_genotype_hash
 from nasbench.table_index import Index, damaged, kept_index, verified_index
 
 _DAMAGE = (OSError, KeyError, IndexError, ValueError, RuntimeError, TypeError, AttributeError)
@@ -107,6 +108,24 @@ class Table:
             open_ = open_[~same]
             place[open_] += 1
         return rows
+
+    def find_one(self, genotype: Sequence[int]) -> int:
+        """Row of one genotype in an incomplete table, -1 where it is not listed: a batch of one, much quicker.
+
+        Raises:
+            TypeError: it is no sequence of integers.
+        """
+        key, order = self._key, self._order
+        if key is None or order is None:
+            return int(self.find(np.asarray([genotype]))[0])
+        wanted = one_genotype_hash(genotype)
+        place = int(key.searchsorted(np.uint64(wanted)))
+        while place < len(key) and int(key[place]) == wanted:
+            row = int(order[place])
+            if self.genotypes[row].tolist() == list(genotype):
+                return row
+            place += 1
+        return -1
 
     def curve(self, dataset: str, protocol: str, metric: str) -> NDArray[np.float32]:
         """The stored learning curves `(A, R, E)` of a metric, read into memory."""

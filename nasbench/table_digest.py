@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ from nasbench.schema import Array
 
 if TYPE_CHECKING:
     import h5py
+
+_START, _FACTOR, _SHIFT, _MASK = 0xCBF29CE484222325, 0x9E3779B97F4A7C15, 29, (1 << 64) - 1
 
 UNHASHED = frozenset({"content_sha256", "created_by"})
 
@@ -43,9 +45,18 @@ def content_sha256(file: h5py.File) -> str:
 
 def genotype_hash(genotypes: Array) -> NDArray[np.uint64]:
     """A 64-bit multiplicative hash of each genotype, `(n,)`; equal genotypes, equal hashes."""
-    value = np.full(len(genotypes), 0xCBF29CE484222325, dtype=np.uint64)
+    value = np.full(len(genotypes), _START, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for column in np.asarray(genotypes).T:
-            value = (value ^ column.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-            value ^= value >> np.uint64(29)
+            value = (value ^ column.astype(np.uint64)) * np.uint64(_FACTOR)
+            value ^= value >> np.uint64(_SHIFT)
+    return value
+
+
+def one_genotype_hash(genotype: Sequence[int]) -> int:
+    """The same hash of one genotype, without an array."""
+    value = _START
+    for gene in genotype:
+        value = (value ^ gene) * _FACTOR & _MASK
+        value ^= value >> _SHIFT
     return value

@@ -363,6 +363,19 @@ def test_any_flipped_byte_is_an_error_or_harmless(path: Path) -> None:
     assert refused > 40
 
 
+def test_one_genotype_is_found_like_a_batch_of_one(path: Path) -> None:
+    """Also where hashes collide; a genotype that is not listed has row -1."""
+    everything = SPACE.all()
+    table = Table(written(path, tiny(everything[::2])))
+    rows = [table.find_one(tuple(genotype)) for genotype in everything.tolist()]
+    assert rows == table.find(everything).tolist()
+    assert rows[::2] == list(range(12))
+    assert set(rows[1::2]) == {-1}
+    complete = path.with_name("whole.h5")
+    with pytest.raises(TableError, match="complete"):
+        Table(written(complete)).find_one((0, 0, 0))
+
+
 def edit(path: Path, change: object) -> Path:
     """Change an HDF5 file and give it a checksum that holds."""
     with h5py.File(path, "r+") as file:
