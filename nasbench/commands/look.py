@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.commands.printing import AsJson, Name, no_nan, pairs, table
+from nasbench.commands.printing import AsJson, Name, no_nan, pairs, span, table
 from nasbench.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ def _first_line(thing: object) -> str:
 
 def info(
     name: Name,
+    protocol: Annotated[str | None, typer.Option(help="Training recipe; the first by default.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Hash the whole table against its checksum.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -159,7 +160,7 @@ def info(
     bench = load(name)
     if verify:
         bench.table.verify()
-    facts = _facts(bench, verify)
+    facts = _facts(bench, verify, protocol)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
         return
@@ -174,7 +175,7 @@ def info(
         typer.echo(f"  {source['name']}{addon}\n    sha256 {source.get('sha256', 'not recorded')}")
 
 
-def _facts(bench: Benchmark, verified: bool) -> dict[str, Any]:
+def _facts(bench: Benchmark, verified: bool, protocol: str | None) -> dict[str, Any]:
     genotype, value = bench.optimum()
     space = bench.full_space
     attrs = bench.table.attrs
@@ -209,10 +210,10 @@ def _facts(bench: Benchmark, verified: bool) -> dict[str, Any]:
                 "unit": m.unit,
                 "split": m.split,
                 "repeats": m.repeats,
-                "epochs": ", ".join(map(str, m.epochs)),
+                "epochs": span(m.epochs),
                 "description": m.description,
             }
-            for m in bench.metrics.values()
+            for m in bench.metrics_of(protocol).values()
         ],
         "sources": bench.table.sources,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,3 +49,12 @@ def progress_bar(quiet: bool) -> Progress:
     from nasbench.report.terminal import Progress
 
     return Progress(enabled=not quiet)
+
+
+def span(epochs: Sequence[int]) -> str:
+    """Epochs of a learning curve in few words: `1-200`, `0-108 by 54`, or the epochs themselves."""
+    steps = {later - earlier for earlier, later in pairwise(epochs)}
+    if len(epochs) > 2 and len(steps) == 1:
+        step = steps.pop()
+        return f"{epochs[0]}-{epochs[-1]}" + (f" by {step}" if step > 1 else "")
+    return ", ".join(map(str, epochs)) if len(epochs) <= 12 else f"{len(epochs)} from {epochs[0]} to {epochs[-1]}"

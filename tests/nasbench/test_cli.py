@@ -318,3 +318,14 @@ def test_a_salt_enters_a_strategy_twice(nasbench):
     assert code == 0
     assert {row["strategy"] for row in rows} == {"regularized-evolution", "regularized-evolution #b"}
     assert rows[0]["observed_mean"] != rows[1]["observed_mean"] or rows[0]["seconds"] != rows[1]["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [
+        ((), ""), ((12,), "12"), ((54, 108), "54, 108"), (range(1, 201), "1-200"), (range(0, 109, 54), "0-108 by 54"),
+        ((1, 3, 9), "1, 3, 9"), ([*range(1, 20), 40], "20 from 1 to 40"),
+    ],
+)  # fmt: skip
+def test_epochs_in_few_words(epochs, said):
+    assert span(epochs) == said
