@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from nasbench import __version__, cli
 from nasbench.commands import compare as compare_command
+from nasbench.commands.printing import span
 from nasbench.strategies import create
 
 CIFAR10 = "nasbench201/cifar10"
