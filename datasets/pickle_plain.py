@@ -89,7 +89,7 @@ def _set(items: Any = ()) -> set[Any]:
 def _latin1(text: Any, encoding: Any) -> bytes:
     """Bytes as protocol 2 pickles them; `codecs.encode` itself would also unpack archives."""
     if type(text) is not str or encoding != "latin1":
-        raise ValueError("an encoding other than latin1")
+        raise UnsafeFileError("a pickle asks for an encoding other than latin1, which none ever needs")
     return text.encode("latin-1")
 
 

@@ -13,13 +13,12 @@ import io
 import re
 import zipfile
 import zlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nasbench.datasets.safe_files import read_bytes
-from nasbench.datasets.safe_pickle import load, loads, numpy_scalar_globals
+from nasbench.datasets.safe_pickle import load, loads
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -47,22 +46,6 @@ def read_torch(path: Path, allowed: Mapping[tuple[str, str], Any] | None = None,
     if content[:2] == b"PK":
         return loads(_archived(content, source), allowed, source)
     return _streamed(content, allowed, source)
-
-
-def result_globals() -> dict[tuple[str, str], Any]:
-    """The globals of a table of results: ordered dictionaries and numpy's scalars, as protocol 2 writes them."""
-    return {
-        **numpy_scalar_globals(),
-        ("collections", "OrderedDict"): OrderedDict,
-        ("_codecs", "encode"): _latin1,
-    }
-
-
-def _latin1(text: object, encoding: object) -> bytes:
-    """Bytes as protocol 2 pickles them; `codecs.encode` itself would also unpack archives."""
-    if not isinstance(text, str) or encoding != "latin1":
-        raise UnsafeFileError("a pickle asks for an encoding other than latin1, which none ever needs")
-    return text.encode("latin-1")
 
 
 def _archived(content: bytes, source: str) -> bytes:

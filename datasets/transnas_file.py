@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from nasbench.datasets.build import ids
 from nasbench.datasets.official import file_source, number, record, space_facts
-from nasbench.datasets.torch_file import read_torch, result_globals
+from nasbench.datasets.pickle_plain import plain_globals
+from nasbench.datasets.torch_file import read_torch
 from nasbench.errors import GenotypeError, ImportFileError
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.space import SearchSpace
@@ -98,7 +99,7 @@ def table(path: Path, part: str, space: SearchSpace, name: str, title: str) -> T
         ImportFileError: it is not the official file, or a record is not what it should be.
         UnsafeFileError: it asks for another global or a tensor, or is larger than it may be.
     """
-    found = read_torch(path, result_globals())
+    found = read_torch(path, plain_globals())
     spaces = found.get("data") if isinstance(found, dict) else None
     archs = spaces.get(part) if isinstance(spaces, dict) else None
     if not isinstance(archs, dict) or not archs:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasbench.datasets.torch_file import MAGIC, PROTOCOL, read_torch, result_globals
+from nasbench.datasets.pickle_plain import plain_globals
+from nasbench.datasets.torch_file import MAGIC, PROTOCOL, read_torch
 from nasbench.errors import TableError, UnsafeFileError
 
 torch = pytest.importorskip("torch")
@@ -31,9 +32,9 @@ def saved(value: object, path: Path, zipped: bool, protocol: int = 2) -> Path:
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_what_torch_saved_is_read(tmp_path: Path, zipped: bool, protocol: int) -> None:
-    found = read_torch(saved(CONTENT, tmp_path / "x.pth", zipped, protocol), result_globals())
+    found = read_torch(saved(CONTENT, tmp_path / "x.pth", zipped, protocol), plain_globals())
     assert found == CONTENT
-    assert type(found["data"]) is OrderedDict
+    assert type(found["data"]) is dict, "nothing but plain values"
     assert type(found["mean"]) is np.float64
 
 
@@ -41,7 +42,7 @@ def test_what_torch_saved_is_read(tmp_path: Path, zipped: bool, protocol: int) -
 def test_tensors_and_unlisted_globals_are_refused(tmp_path: Path, zipped: bool) -> None:
     for value in ({"weights": torch.zeros(3)}, torch.nn.Linear(2, 2), Path("x"), Attack()):
         with pytest.raises(UnsafeFileError, match="refused"):
-            read_torch(saved(value, tmp_path / "x.pth", zipped), result_globals())
+            read_torch(saved(value, tmp_path / "x.pth", zipped), plain_globals())
     with pytest.raises(UnsafeFileError, match=r"collections\.OrderedDict"):
         read_torch(saved(OrderedDict(), tmp_path / "x.pth", zipped))
 
@@ -65,10 +66,10 @@ class Encoded:
 
 @pytest.mark.parametrize("zipped", [True, False])
 def test_nothing_but_latin1_is_decoded(tmp_path: Path, zipped: bool) -> None:
-    assert read_torch(saved(Encoded("latin1"), tmp_path / "x.pth", zipped), result_globals()) == b"a"
+    assert read_torch(saved(Encoded("latin1"), tmp_path / "x.pth", zipped), plain_globals()) == b"a"
     for codec in ("zlib", "utf-7", "rot13"):
         with pytest.raises(UnsafeFileError, match="latin1"):
-            read_torch(saved(Encoded(codec), tmp_path / "x.pth", zipped), result_globals())
+            read_torch(saved(Encoded(codec), tmp_path / "x.pth", zipped), plain_globals())
 
 
 OUTSIDE = b"\x80\x02K\x07Q."
@@ -80,7 +81,7 @@ def test_outside_references_are_refused(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "x.pth"
     path.write_bytes(archive(OUTSIDE) if zipped else stream(OUTSIDE))
     with pytest.raises(UnsafeFileError, match="outside reference"):
-        read_torch(path, result_globals())
+        read_torch(path, plain_globals())
 
 
 def archive(content: bytes, name: str = "archive/data.pkl", method: int = zipfile.ZIP_STORED) -> bytes:
@@ -134,18 +135,18 @@ def test_other_containers_are_refused(tmp_path: Path, content: bytes, error: typ
     path = tmp_path / "x.pth"
     path.write_bytes(content)
     with pytest.raises(error, match=message) as caught:
-        read_torch(path, result_globals())
+        read_torch(path, plain_globals())
     assert str(path) in str(caught.value)
 
 
 def test_two_objects_and_a_large_file(tmp_path: Path) -> None:
     path = saved(CONTENT, tmp_path / "x.pth", True)
     with pytest.raises(UnsafeFileError, match="more than the 100 bytes"):
-        read_torch(path, result_globals(), max_bytes=100)
+        read_torch(path, plain_globals(), max_bytes=100)
     with zipfile.ZipFile(path, "a") as made:
         made.writestr("other/data.pkl", PLAIN)
     with pytest.raises(TableError, match="expected one"):
-        read_torch(path, result_globals())
+        read_torch(path, plain_globals())
     with pytest.raises(TableError, match="absent"):
         read_torch(tmp_path / "absent.pth")
 
@@ -161,4 +162,4 @@ def test_damaged_files_raise_nothing_else(tmp_path: Path, zipped: bool, data: st
         whole[place] = data.draw(st.integers(0, 255))
     path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
     with suppress(TableError):
-        read_torch(path, result_globals())
+        read_torch(path, plain_globals())
