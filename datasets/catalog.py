@@ -34,7 +34,7 @@ TERMS = {
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_IMPORTER = re.compile(r"nasbench\.datasets\.[a-z0-9_]+:[a-z_]+")
+_IMPORTER = re.compile(r"nasbench\.datasets\.importers\.[a-z0-9_]+:[a-z_]+")
 _URL = re.compile(re.escape(HOST) + r"(/[A-Za-z0-9_][A-Za-z0-9._-]*){3,}")
 _PAGE = re.compile(r"https://[A-Za-z0-9.-]+(/[A-Za-z0-9._~%?=&/-]*)?")
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,2}")
@@ -252,7 +252,9 @@ def _addon(record: Any, where: str) -> AddOn:
     family = record["family"]
     _want(bool(_NAME.fullmatch(family)), where, "family", "a table name")
     _want(record["name"].startswith(f"{family}-"), where, "name", "FAMILY-ADDON")
-    _want(bool(_IMPORTER.fullmatch(record["importer"])), where, "importer", "nasbench.datasets.MODULE:FUNCTION")
+    _want(
+        bool(_IMPORTER.fullmatch(record["importer"])), where, "importer", "nasbench.datasets.importers.MODULE:FUNCTION"
+    )
     _names(record, where, "metrics")
     _names(record, where, "protocols", empty=True)
     return AddOn(**_fields(record, where))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.datasets.csv_records import EPOCH, REPEAT
+from nasbench.datasets.importers.csv_records import EPOCH, REPEAT
 from nasbench.errors import MissingExtraError, TableError, UnknownNameError
 from nasbench.schema import Protocol
 from nasbench.spaces import from_definition

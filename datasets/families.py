@@ -42,25 +42,25 @@ class Family(NamedTuple):
 
 FAMILIES: dict[str, Family] = {
     "nasbench201": Family(
-        "nasbench.datasets.nasbench201:build",
+        "nasbench.datasets.importers.nasbench201:build",
         ("cifar10", "cifar100", "imagenet16-120"),
         "NAS-Bench-201, 15,625 cells, validation accuracy after 200 epochs",
         "MIT",
     ),
     "nas-bench-graph": Family(
-        "nasbench.datasets.nas_bench_graph:build",
+        "nasbench.datasets.importers.nas_bench_graph:build",
         ("cora", "citeseer", "pubmed", "cs", "physics", "photo", "computers", "arxiv", "proteins"),
         "NAS-Bench-Graph, 26,206 graph neural networks, validation and test",
         "Apache-2.0",
     ),
     "fcnet": Family(
-        "nasbench.datasets.hpo_grids:build_fcnet",
+        "nasbench.datasets.importers.hpo_grids:build_fcnet",
         ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization"),
         "HPOlib FC-Net, 62,208 joint architecture + hyper-parameter choices",
         "BSD-3-Clause",
     ),
     "hpobench-mlp": Family(
-        "nasbench.datasets.hpo_grids:build_mlp",
+        "nasbench.datasets.importers.hpo_grids:build_mlp",
         ("australian", "blood_transfusion", "car", "credit_g", "kc1", "phoneme", "segment", "vehicle"),
         "HPOBench MLP, 30,000 configurations",
         "Apache-2.0",

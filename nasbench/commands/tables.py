@@ -33,7 +33,7 @@ def import_csv(
     name[=column]:direction:split[:unit]; direction is maximize or minimize; split is train, valid, test,
     valid+test or cost. A cost named train_seconds drives the simulated clock.
     """
-    from nasbench.datasets.csv_table import UNSAID, parse_metric, read_csv
+    from nasbench.datasets.importers.csv_table import UNSAID, parse_metric, read_csv
     from nasbench.datasets.install import install
 
     table_name = name or _name_of(path)

@@ -21,6 +21,6 @@ def fbnet_space() -> GridSpace:
     """All 9^22 networks, about 10^21; a genotype is the official list of 22 operation codes.
 
     Too large for a 64-bit index and for a table: sample from it, and look costs up with
-    `nasbench.datasets.fbnet_costs`.
+    `nasbench.datasets.importers.fbnet_costs`.
     """
     return GridSpace([Parameter(f"layer {i}", OPERATIONS) for i in range(1, LAYERS + 1)])

@@ -175,6 +175,6 @@ def test_a_truncated_archive_and_a_large_member(write, monkeypatch: pytest.Monke
         with pytest.raises(ImportFileError):
             formats.read("accel-nasbench", path)
     path.write_bytes(whole)
-    monkeypatch.setattr("nasbench.datasets.accel_nasbench.MAX_MEMBER", 500)
+    monkeypatch.setattr("nasbench.datasets.importers.accel_nasbench.MAX_MEMBER", 500)
     with pytest.raises(UnsafeFileError, match="more than the 500 bytes"):
         formats.read("accel-nasbench", path)

@@ -18,7 +18,7 @@ ENTRY = """
 name = "toy-more"
 family = "toy"
 title = "more"
-importer = "nasbench.datasets.toy:build"
+importer = "nasbench.datasets.importers.toy:build"
 metrics = ["test_accuracy"]
 protocols = ["200"]
 result_bytes = 10
@@ -112,7 +112,7 @@ def test_sound_entries_are_read():
         ('title = "more"', 'title = "more"\ncolour = "red"', "unknown key 'colour'"),
         ('name = "toy-more"', 'name = "other-more"', "name must be FAMILY-ADDON"),
         ('name = "toy-more"', 'name = "toy-../more"', "name must be a table name"),
-        ('"nasbench.datasets.toy:build"', '"os:system"', "importer must be"),
+        ('"nasbench.datasets.importers.toy:build"', '"os:system"', "importer must be"),
         ('["test_accuracy"]', "[]", "metrics must be"),
         ('["test_accuracy"]', "[3]", "metrics must be"),
         ("result_bytes = 10", "result_bytes = true", "result_bytes must be"),

@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasbench.datasets import csv_records, delimited
-from nasbench.datasets.csv_table import read_csv
+from nasbench.datasets.importers import csv_records
+from nasbench.datasets.importers.csv_table import read_csv
+from nasbench.datasets.readers import delimited
 from nasbench.errors import ImportFileError, NasbenchError, TableError, UnknownNameError, UnsafeFileError
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces import from_definition

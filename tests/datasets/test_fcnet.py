@@ -253,7 +253,7 @@ def test_names_and_folders(tmp_path: Path, write, monkeypatch: pytest.MonkeyPatc
         formats.read("fcnet", path.rename(path.with_name("mine.hdf5")))
     with pytest.raises(ImportFileError, match="cannot be read as an HDF5"):
         formats.read("fcnet", tmp_path / "fcnet_absent_data.hdf5")
-    monkeypatch.setattr("nasbench.datasets.fcnet.MAX_GROUPS", 5)
+    monkeypatch.setattr("nasbench.datasets.importers.fcnet.MAX_GROUPS", 5)
     with pytest.raises(UnsafeFileError, match="has 41 groups"):
         formats.read("fcnet", write())
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from nasbench.cli import app
-from nasbench.datasets import formats, safe_files
+from nasbench.datasets import formats
+from nasbench.datasets.readers import safe_files
 from nasbench.errors import ImportFileError, TableError, UnknownNameError, UnsafeFileError
 
 NAMES = sorted(formats.REGISTRY.table)
@@ -34,9 +35,11 @@ def test_listing_imports_no_importer() -> None:
 
 def test_the_table_is_the_modules_on_disk() -> None:
     """Every module of the folder with a function `read(path, name)` is registered, and the other way round."""
-    folder = Path(formats.__file__).parent
+    folder = Path(formats.__file__).parent / "importers"
     signature = "def read(path: Path, name: str | None = None) -> TableData:"
-    on_disk = {f"nasbench.datasets.{p.stem}:read" for p in folder.glob("*.py") if signature in p.read_text("utf-8")}
+    on_disk = {
+        f"nasbench.datasets.importers.{p.stem}:read" for p in folder.glob("*.py") if signature in p.read_text("utf-8")
+    }
     assert {target for target, _ in formats.REGISTRY.table.values()} == on_disk
 
 

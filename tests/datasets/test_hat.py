@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from nasbench.benchmark import load
 from nasbench.cli import app
 from nasbench.datasets import formats
-from nasbench.datasets.hat import FEATURES, LATENCIES
+from nasbench.datasets.importers.hat import FEATURES, LATENCIES
 from nasbench.datasets.install import install
 from nasbench.errors import ImportFileError, NotInTableError
 

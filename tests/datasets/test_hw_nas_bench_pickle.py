@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from nasbench.benchmark import load
 from nasbench.cli import app
 from nasbench.datasets import formats
-from nasbench.datasets.fbnet_costs import read_fbnet_costs
+from nasbench.datasets.importers.fbnet_costs import read_fbnet_costs
 from nasbench.datasets.install import install
 from nasbench.errors import GenotypeError, ImportFileError, TableError, UnknownNameError, UnsafeFileError
 from nasbench.spaces.fbnet import fbnet_space

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nasbench.benchmark import load
-from nasbench.datasets.csv_table import read_csv
 from nasbench.datasets.families import imported_families, installed_names
+from nasbench.datasets.importers.csv_table import read_csv
 from nasbench.datasets.install import check_name, install, remove
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.schema import TableData

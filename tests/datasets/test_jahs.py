@@ -252,7 +252,7 @@ def test_a_table_that_would_be_mostly_empty(write, monkeypatch: pytest.MonkeyPat
     made[("features", "epoch")] = np.tile([1, 2, 3, 4, 5, 1000], 10)
     made.columns = pd.MultiIndex.from_arrays([pd.Index(made.columns.get_level_values(i), dtype=object) for i in (0, 1)])
     formats.read("jahs", write({"train_set": made}))
-    monkeypatch.setattr("nasbench.datasets.jahs.MAX_REPEATS", 1)
+    monkeypatch.setattr("nasbench.datasets.importers.jahs.MAX_REPEATS", 1)
     with pytest.raises(UnsafeFileError, match="would fill a table"):
         formats.read("jahs", write({"train_set": pd.concat([made, made])}))
 
@@ -268,7 +268,7 @@ def test_names_and_files(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(ImportFileError, match="has no TASK"):
         formats.read("jahs", tmp_path)
     folder = write({"train_set": frame(0, 2)})
-    monkeypatch.setattr("nasbench.datasets.jahs.MAX_TASKS", 0)
+    monkeypatch.setattr("nasbench.datasets.importers.jahs.MAX_TASKS", 0)
     with pytest.raises(UnsafeFileError, match="more than the 0 tasks"):
         formats.read("jahs", folder)
     monkeypatch.undo()

@@ -20,7 +20,7 @@ from nasbench.benchmark import load
 from nasbench.cli import app
 from nasbench.datasets import formats
 from nasbench.datasets.install import install
-from nasbench.datasets.json_stream import nested_records
+from nasbench.datasets.readers.json_stream import nested_records
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 from nasbench.runner import search
 from nasbench.task import Task
@@ -240,14 +240,14 @@ def test_archives_and_limits(write, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             archive.writestr(name, json.dumps(world(2)))
     with pytest.raises(ImportFileError, match="several JSON files"):
         formats.read("lcbench", path)
-    monkeypatch.setattr("nasbench.datasets.lcbench.MAX_RECORDS", 3)
+    monkeypatch.setattr("nasbench.datasets.importers.lcbench.MAX_RECORDS", 3)
     with pytest.raises(UnsafeFileError, match="more than the 3 records"):
         formats.read("lcbench", write(world(4)))
     monkeypatch.undo()
-    monkeypatch.setattr("nasbench.datasets.lcbench.MAX_CELLS", 7)
+    monkeypatch.setattr("nasbench.datasets.importers.lcbench.MAX_CELLS", 7)
     with pytest.raises(UnsafeFileError, match="too large a table"):
         formats.read("lcbench", write(world(4)))
-    monkeypatch.setattr("nasbench.datasets.lcbench.MAX_RECORD", 500)
+    monkeypatch.setattr("nasbench.datasets.importers.lcbench.MAX_RECORD", 500)
     with pytest.raises(UnsafeFileError, match="more than the 500 characters"):
         formats.read("lcbench", write(world(4)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nasbench.datasets.metric_spec import MetricSpec, parse_metric
+from nasbench.datasets.importers.metric_spec import MetricSpec, parse_metric
 from nasbench.errors import ImportFileError, UnknownNameError
 
 

@@ -234,14 +234,14 @@ def test_folders_and_names_that_are_no_results(tmp_path: Path, write, monkeypatc
         formats.read("nas-bench-301", tmp_path / "absent.zip")
     with pytest.raises(ImportFileError, match=r"is no OPTIMIZER/results_N\.json"):
         formats.read("nas-bench-301", write({"rs/results_x": {}}))
-    monkeypatch.setattr("nasbench.datasets.nas_bench_301.MAX_FILES", 10)
+    monkeypatch.setattr("nasbench.datasets.importers.nas_bench_301.MAX_FILES", 10)
     with pytest.raises(UnsafeFileError, match="more than the 10"):
         formats.read("nas-bench-301", write(world()))
 
 
 @pytest.mark.parametrize("limit", ["MAX_CELLS", "MAX_NUMBERS"])
 def test_repeats_that_would_fill_the_memory(write, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
-    monkeypatch.setattr(f"nasbench.datasets.nas_bench_301.{limit}", 3 * 45 - 1)
+    monkeypatch.setattr(f"nasbench.datasets.importers.nas_bench_301.{limit}", 3 * 45 - 1)
     with pytest.raises(UnsafeFileError, match="too large a table"):
         formats.read("nas-bench-301", write(world(curves=True)))
 
@@ -266,7 +266,7 @@ def test_archives_that_are_unsafe_or_damaged(write, tmp_path: Path, monkeypatch:
     with pytest.raises(ImportFileError):
         formats.read("nas-bench-301", path)
     path.write_bytes(whole)
-    monkeypatch.setattr("nasbench.datasets.nas_bench_301.MAX_FILE", 500)
+    monkeypatch.setattr("nasbench.datasets.importers.nas_bench_301.MAX_FILE", 500)
     with pytest.raises(UnsafeFileError, match="more than the 500 bytes"):
         formats.read("nas-bench-301", path)
     with zipfile.ZipFile(path, "w") as archive:

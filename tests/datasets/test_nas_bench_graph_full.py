@@ -21,10 +21,11 @@ from typer.testing import CliRunner
 
 from nasbench.benchmark import load
 from nasbench.cli import app
-from nasbench.datasets import formats, nas_bench_graph_full
+from nasbench.datasets import formats
+from nasbench.datasets.importers import nas_bench_graph_full
 from nasbench.datasets.install import install
 from nasbench.datasets.paths import package_folder
-from nasbench.datasets.safe_pickle import numpy_scalar_globals, read_pickle
+from nasbench.datasets.readers.safe_pickle import numpy_scalar_globals, read_pickle
 from nasbench.errors import ImportFileError, NotInTableError, TableError, UnsafeFileError
 from nasbench.spaces.nas_bench_graph import NASBenchGraphSpace
 

@@ -126,7 +126,7 @@ def test_a_truncated_and_a_huge_file(world, write, monkeypatch: pytest.MonkeyPat
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ImportFileError, match="JSON"):
         formats.read("nas-bench-macro", path)
-    monkeypatch.setattr("nasbench.datasets.nas_bench_macro.MAX_BYTES", 1000)
+    monkeypatch.setattr("nasbench.datasets.importers.nas_bench_macro.MAX_BYTES", 1000)
     with pytest.raises(UnsafeFileError, match="1,000 bytes"):
         formats.read("nas-bench-macro", path)
 

@@ -173,7 +173,7 @@ def test_archives_that_are_not_whole(write, change, message: str) -> None:
 def test_a_truncated_archive_and_a_large_member(write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(world())
     whole = path.read_bytes()
-    monkeypatch.setattr("nasbench.datasets.nas_bench_nlp.MAX_MEMBER", 500)
+    monkeypatch.setattr("nasbench.datasets.importers.nas_bench_nlp.MAX_MEMBER", 500)
     with pytest.raises(UnsafeFileError, match="more than the 500 bytes"):
         formats.read("nas-bench-nlp", path)
     monkeypatch.undo()

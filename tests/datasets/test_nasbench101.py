@@ -219,13 +219,13 @@ def test_chunks_do_not_show(home: Path, world, write, monkeypatch: pytest.Monkey
     path = write(world)
     install(formats.read("nasbench101", path, "mine"))
     before = load("mine/cifar10").table.attrs["content_sha256"]
-    monkeypatch.setattr("nasbench.datasets.nasbench101._CHUNK", 7)
+    monkeypatch.setattr("nasbench.datasets.importers.nasbench101._CHUNK", 7)
     install(formats.read("nasbench101", path, "mine"))  # would raise if the content were another
     assert load("mine/cifar10").table.attrs["content_sha256"] == before
 
 
 def test_arrays_grow_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nasbench.datasets.nasbench101 import _room
+    from nasbench.datasets.importers.nasbench101 import _room
 
     values = np.empty((0, 2))
     for row in range(5000):
@@ -361,7 +361,7 @@ def test_records_that_are_wrong(world, write, record: bytes, message: str) -> No
 def test_records_that_disagree(write, monkeypatch: pytest.MonkeyPatch) -> None:
     other = GOOD._replace(parameters=1001)
     for chunk in (1, 4096):
-        monkeypatch.setattr("nasbench.datasets.nasbench101._CHUNK", chunk)
+        monkeypatch.setattr("nasbench.datasets.importers.nasbench101._CHUNK", chunk)
         with pytest.raises(ImportFileError, match="count of parameters"):
             formats.read("nasbench101", write([GOOD, GOOD, other]))
         with pytest.raises(ImportFileError, match=r"record 4: .*more than 3 runs"):

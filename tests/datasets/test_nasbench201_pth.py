@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasbench.benchmark import load
-from nasbench.datasets import formats, pickle_references, pickle_stream
+from nasbench.datasets import formats
 from nasbench.datasets.install import install
+from nasbench.datasets.readers import pickle_references, pickle_stream
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 from nasbench.spaces.nasbench201 import NASBench201Space
 

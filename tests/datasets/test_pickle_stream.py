@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasbench.datasets import pickle_references, pickle_stream
-from nasbench.datasets.pickle_plain import plain_globals
-from nasbench.datasets.pickle_references import far_references
-from nasbench.datasets.pickle_stream import PickleStream
+from nasbench.datasets.readers import pickle_references, pickle_stream
+from nasbench.datasets.readers.pickle_plain import plain_globals
+from nasbench.datasets.readers.pickle_references import far_references
+from nasbench.datasets.readers.pickle_stream import PickleStream
 from nasbench.errors import TableError, UnsafeFileError
 
 LIMIT = 1 << 30

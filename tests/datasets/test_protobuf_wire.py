@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbench.datasets.protobuf_wire import BYTES, FIXED32, FIXED64, VARINT, fields
+from nasbench.datasets.readers.protobuf_wire import BYTES, FIXED32, FIXED64, VARINT, fields
 from nasbench.errors import ImportFileError
 
 

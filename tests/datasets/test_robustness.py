@@ -213,7 +213,7 @@ def test_cells_in_a_file_that_were_not_evaluated_are_refused(world: World, write
 
 
 def test_large_files_are_refused_unread(world: World, write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nasbench.datasets.robustness.MAX_BYTES", 1000)
+    monkeypatch.setattr("nasbench.datasets.importers.robustness.MAX_BYTES", 1000)
     with pytest.raises(UnsafeFileError, match="more than the 1,000 bytes"):
         formats.read("robustness", write(world))
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nasbench.datasets import safe_pickle
-from nasbench.datasets.safe_pickle import loads, numpy_scalar_globals, read_pickle
+from nasbench.datasets.readers import safe_pickle
+from nasbench.datasets.readers.safe_pickle import loads, numpy_scalar_globals, read_pickle
 from nasbench.errors import TableError, UnsafeFileError
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

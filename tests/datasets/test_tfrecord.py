@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasbench.datasets import tfrecord
-from nasbench.datasets.tfrecord import masked_crc32c, tfrecords
+from nasbench.datasets.readers import tfrecord
+from nasbench.datasets.readers.tfrecord import masked_crc32c, tfrecords
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 
 quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

