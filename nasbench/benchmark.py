@@ -121,6 +121,19 @@ class Benchmark:
         return self._covered(self.table.genotypes)
 
     @property
+    def title(self) -> str:
+        """One line for listings."""
+        return str(self.table.attrs["title"])
+
+    def verify(self) -> None:
+        """Hash everything that answers are made of.
+
+        Raises:
+            TableError: a checksum differs.
+        """
+        self.table.verify()
+
+    @property
     def source_ids(self) -> NDArray[np.bytes_]:
         """Official id of each architecture, `(A,)`."""
         return self._covered(self.table.source_ids)

@@ -87,6 +87,21 @@ class SurrogateBenchmark(Benchmark):
     def __repr__(self) -> str:
         return f"<Surrogate {self.name} of {self.manifest.base}: {self.space.size:,} architectures, {', '.join(self.metrics)}>"
 
+    @property
+    def title(self) -> str:
+        """One line for listings."""
+        return self.manifest.title
+
+    def verify(self) -> None:
+        """Check the parts of every metric against the manifest, and that they can be read.
+
+        Raises:
+            TableError: a part is missing, altered or none of ours.
+        """
+        for model in self.manifest.metrics:
+            self._members.pop(model.name, None)
+            self._load(model)
+
     def model(self, metric: str | None = None) -> MetricModel:
         """The ensemble of a metric, with its validation.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -22,8 +23,8 @@ from nasbench.predictors.boosted_members import BoostingParams, FittedMembers, M
 from nasbench.predictors.features import default_features
 from nasbench.space import Genotypes, SearchSpace
 from nasbench.surrogate_manifest import Manifest, MetricModel, Part
-from nasbench.surrogate_quality import Quality, quality, rounding_step
-from nasbench.surrogate_regions import regions_of
+from nasbench.surrogate_quality import ENSEMBLE, Quality, quality, rounding_step
+from nasbench.surrogate_regions import LEAST_HELD_OUT, regions_of
 from nasbench.surrogate_scale import Floats, NoiseModel, TargetScale
 
 SAVABLE = ("xgboost",)
@@ -33,9 +34,6 @@ HELD_OUT = 0.2
 """Share of the rows that the first validation leaves out at random."""
 
 RANDOM = "random fifth"
-
-POOR_TAU = 0.5
-"""Below this held-out Kendall tau a surrogate ranks too badly to compare search strategies on it."""
 
 NEIGHBOURS = 10
 
@@ -205,8 +203,8 @@ class _Fitter:
         """The model that is served, validated, and its parts."""
         validation: list[Quality] = []
         for region, held_out in plan[:-1]:
-            validation += self._validate(region, held_out, lambda: step(f"{self.metric.name}: {region} held out"))  # noqa: B023
-        target, residual, fitted = self._ensemble(~plan[-1][1], lambda: step(f"{self.metric.name}: to serve"))
+            validation += self._validate(region, held_out, partial(step, f"{self.metric.name}: {region} held out"))
+        target, residual, fitted = self._ensemble(~plan[-1][1], partial(step, f"{self.metric.name}: to serve"))
         mean, _ = predicted(target, residual, self._members(fitted), self.features)
         best = int(np.argmax(self.metric.sign * mean))
         metric = self.metric
@@ -253,10 +251,12 @@ class _Fitter:
         target, residual, fitted = self._ensemble(~held_out, step)
         mean, deviation = predicted(target, residual, self._members(fitted), self.features[held_out])
         labels, seen = self.values[held_out], self.values[~held_out]
-        rows = [quality(region, "xgboost ensemble", labels, mean, deviation, self.step)]
+        rows = [quality(region, ENSEMBLE, labels, mean, deviation, self.step)]
+        repeated = (~np.isnan(self.runs[held_out])).sum(axis=1) > 1
         noise = NoiseModel.fit(self.runs[~held_out]) if self.functional else None
-        if noise is not None:
-            rows.append(self._single_runs(region, held_out, mean, deviation, noise))
+        if noise is not None and repeated.sum() >= LEAST_HELD_OUT:
+            extra = noise.at(mean)[repeated]
+            rows.append(self._single_runs(region, held_out, repeated, mean[repeated], deviation[repeated], extra))
         if region == RANDOM:
             constant = np.full(len(labels), seen.mean())
             rows.append(quality(region, "constant", labels, constant, np.full(len(labels), seen.std()), self.step))
@@ -267,16 +267,17 @@ class _Fitter:
         return rows
 
     def _single_runs(
-        self, region: str, held_out: NDArray[np.bool_], mean: Floats, deviation: Floats, noise: NoiseModel
-    ) -> Quality:
-        """The same predictions against one training of each held-out row, with the noise of one training."""
-        runs = self.runs[held_out]
-        first = np.argmax(~np.isnan(runs), axis=1)
-        count = (~np.isnan(runs)).sum(axis=1)
-        # the label that the residual was learned from is a mean of `runs` trainings, which has its own noise
-        extra = noise.at(mean) ** 2 * np.maximum(1.0 - 1.0 / count, 0.0)
-        labels = runs[np.arange(len(runs)), first]
-        return quality(region, "same, one training run", labels, mean, np.sqrt(deviation**2 + extra), self.step)
+        self, region: str, held_out: NDArray[np.bool_], repeated: NDArray[np.bool_], mean: Floats, deviation: Floats,
+        noise: Floats,
+    ) -> Quality:  # fmt: skip
+        """The same predictions against the first training of each held-out row that was trained repeatedly.
+
+        The deviation is that of a mean of several trainings, whose own noise it already holds.
+        """
+        runs = self.runs[held_out][repeated]
+        first = runs[np.arange(len(runs)), np.argmax(~np.isnan(runs), axis=1)]
+        extra = noise**2 * (1.0 - 1.0 / (~np.isnan(runs)).sum(axis=1))
+        return quality(region, f"{ENSEMBLE}, one training", first, mean, np.sqrt(deviation**2 + extra), self.step)
 
     def _plain_models(self, targets: Floats, held_out: NDArray[np.bool_]) -> list[tuple[str, Floats]]:
         """Standardised predictions of models that anyone would try first."""

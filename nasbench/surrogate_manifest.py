@@ -19,9 +19,13 @@ from nasbench.errors import NasbenchError, TableError
 from nasbench.space import Genotype, SearchSpace
 from nasbench.spaces import from_definition
 from nasbench.surrogate_quality import Quality
+from nasbench.surrogate_regions import BEST_TENTH
 from nasbench.surrogate_scale import NoiseModel, TargetScale
 
 SCHEMA_VERSION = 1
+
+POOR_TAU = 0.5
+"""Below this held-out Kendall tau a surrogate ranks too badly to compare search strategies on it."""
 
 MOST_METRICS = 64
 MOST_MEMBERS = 64
@@ -69,6 +73,31 @@ class MetricModel:
     best_value: float
     validation: tuple[Quality, ...]
     parts: tuple[Part, ...]
+
+    @property
+    def held_out(self) -> Quality:
+        """The served ensemble's figures on rows that were held out at random."""
+        return self.validation[0]
+
+    def warnings(self) -> list[str]:
+        """What must be known before its numbers are used; empty where the validation is good."""
+        tau, found = self.held_out.tau, []
+        if tau < POOR_TAU:
+            found.append(
+                f"held-out Kendall tau of {self.name} is {tau:.2f}, below {POOR_TAU}: it ranks architectures too badly "
+                "to compare search strategies on it"
+            )
+        plain = [one for one in self.validation if one.region == self.held_out.region and one.baseline]
+        better = [one.model for one in plain if one.tau > tau]
+        if better:
+            found.append(f"{' and '.join(better)} rank held-out architectures by {self.name} better than the ensemble")
+        best = next((one for one in self.validation if one.region == BEST_TENTH), None)
+        if best is not None and best.tau < POOR_TAU / 2:
+            found.append(
+                f"among the best tenth, held out, Kendall tau of {self.name} is {best.tau:.2f}: what a search finds "
+                "there is ranked badly"
+            )
+        return found
 
     @property
     def is_cost(self) -> bool:
@@ -227,6 +256,8 @@ def _metric(fields: _Fields) -> MetricModel:
         parts=parts,
     )
     fields.end()
+    if not model.validation:
+        raise TableError(f"{fields.source} has no validation")
     if not parts or scale.spread <= 0 or model.residual < 0:
         raise TableError(f"{fields.source} has no members, or a spread below 0")
     return model

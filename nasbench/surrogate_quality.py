@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+ENSEMBLE = "ensemble"
+"""What the validation calls the surrogate itself; its other rows begin with it too."""
+
 _NORMAL_95 = 1.959963984540054
 
 
@@ -46,6 +49,11 @@ class Quality(NamedTuple):
     coverage_68: float
     coverage_95: float
     nll: float
+
+    @property
+    def baseline(self) -> bool:
+        """Whether the model is a plain one, for comparison."""
+        return not self.model.startswith(ENSEMBLE)
 
 
 def quality(

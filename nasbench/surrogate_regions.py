@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from nasbench.space import Genotypes, SearchSpace
 
+BEST_TENTH = "best tenth"
+
 LEAST_HELD_OUT = 20
 """A smaller region says nothing."""
 
@@ -52,7 +54,7 @@ def regions_of(
     best = np.zeros(len(utility), dtype=bool)
     best[np.argsort(-utility, kind="stable")[: max(1, len(utility) // 10)]] = True
     if best.sum() >= LEAST_HELD_OUT:
-        regions.append(Region("best tenth", best))
+        regions.append(Region(BEST_TENTH, best))
     return regions
 
 

@@ -15,6 +15,9 @@ LEAST_IN_BIN = 30
 
 MOST_BINS = 10
 
+LEAST_REPEATED = 10
+"""Fewer architectures that were trained twice do not tell the noise: its deviation would be off by a quarter."""
+
 
 class TargetScale(NamedTuple):
     """The map between a metric's values and the standardised targets that models are fitted to.
@@ -75,10 +78,10 @@ class NoiseModel:
 
     @classmethod
     def fit(cls, values: Floats) -> NoiseModel | None:
-        """The noise of a column `(A, R)`; None where no architecture was trained twice."""
+        """The noise of a column `(A, R)`; None where too few architectures were trained twice."""
         runs = (~np.isnan(values)).sum(axis=1)
         values, runs = values[runs > 1], runs[runs > 1]
-        if not len(values):
+        if len(values) < LEAST_REPEATED:
             return None
         mean = np.nansum(values, axis=1) / runs
         squares = np.nansum((values - mean[:, None]) ** 2, axis=1)

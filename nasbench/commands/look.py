@@ -36,16 +36,30 @@ def list_(
 
 def _benchmarks() -> list[dict[str, Any]]:
     from nasbench.datasets.families import FAMILIES, imported_families, installed_names
+    from nasbench.datasets.surrogate_names import surrogate_names
 
-    imported = set(imported_families())
+    imported, surrogates = set(imported_families()), set(surrogate_names())
     return [
-        {
+        {"name": name, "from": "fitted", "what": _surrogate_title(name)}
+        if name in surrogates
+        else {
             "name": name,
             "from": "imported" if (family := name.partition("/")[0]) in imported else "installed package",
             "what": FAMILIES[family].title if family in FAMILIES and family not in imported else "your table",
         }
         for name in installed_names()
     ]
+
+
+def _surrogate_title(name: str) -> str:
+    """One line about a surrogate, also where its manifest is damaged."""
+    from nasbench.benchmark import load
+    from nasbench.errors import TableError
+
+    try:
+        return load(name).title
+    except TableError as error:
+        return f"damaged surrogate: {error}"
 
 
 def _fetchable() -> list[dict[str, Any]]:
@@ -105,7 +119,12 @@ def info(
 
     bench = load(name)
     if verify:
-        bench.table.verify()
+        bench.verify()
+    if not bench.tabular:
+        from nasbench.commands.surrogate import show
+
+        show(bench, verify, as_json)
+        return
     facts = _facts(bench, verify)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
