@@ -38,10 +38,9 @@ class OffTableEvaluator:
         self._noisy = [task.repeat == "random" and task.bench.noise_known(name, task.protocol) for name in self._names]
         self._draw = normal_drawer(noise_key(task.id, seed))
         self._asked: dict[Genotype, int] = {}
-        self._classes: list[int] = []
-        self._class_of: dict[Genotype, int] = {}
+        self._groups: list[Genotype] = []
         self._outcomes: list[Outcome] = []
-        self._first: dict[int, Outcome] = {}
+        self._first: dict[Genotype, Outcome] = {}
 
     def evaluate(self, trial: Trial) -> Outcome:
         """The outcome of a trial; its first item is the architecture's number in this run.
@@ -61,7 +60,7 @@ class OffTableEvaluator:
             number = self._train(genotype)
         if self._task.charge == "all":
             return self._outcomes[number]
-        group = number if self._task.charge == "unique" else self._classes[number]
+        group = self._groups[number]
         first = self._first.get(group)
         if first is None:
             self._first[group] = self._outcomes[number]
@@ -71,7 +70,8 @@ class OffTableEvaluator:
     def locate(self, numbers: NDArray[np.int64]) -> Located:
         """Genotypes, rows (-1: there are none) and classes of architectures by their numbers in this run."""
         genotypes = np.array(list(self._asked), dtype=np.int64).reshape(-1, self._task.space.length)
-        classes = np.array(self._classes, dtype=np.int64)
+        canonical = self._bench.full_space.canonical(genotypes)
+        classes = np.unique(canonical, axis=0, return_inverse=True)[1].reshape(-1)
         return Located(genotypes[numbers], np.full(len(numbers), -1, dtype=np.int64), classes[numbers])
 
     def _train(self, genotype: Genotype) -> int:
@@ -85,8 +85,10 @@ class OffTableEvaluator:
                     shown[place] = means[place] + self._signs[place] * luck * deviation
         number = len(self._outcomes)
         self._asked[genotype] = number
-        canonical = tuple(self._bench.full_space.canonical([genotype])[0].tolist())
-        self._classes.append(self._class_of.setdefault(canonical, len(self._class_of)))
+        if self._task.charge != "all":
+            by_class = self._task.charge == "unique-class"
+            group = self._bench.full_space.canonical([genotype])[0].tolist() if by_class else genotype
+            self._groups.append(tuple(group))
         cost = self._flat_price if seconds is None else seconds
         self._outcomes.append((number, self._epochs, Observation(tuple(shown), cost), self._paid_epochs, True))
         return number

@@ -51,7 +51,7 @@ class MetricModel:
         rows: architectures with a value that it was fitted to.
         features: columns of the encoder.
         features_sha256: of the encoder's answer for a fixed sample of architectures.
-        best: the table's architecture with the best prediction.
+        best: the architecture with the best known prediction, climbed to from the best of the table.
         best_value: that prediction.
         validation: how it does on architectures that were held out.
         parts: the members.
