@@ -51,7 +51,8 @@ def install_surrogate(
     Installing the same content under its name again does nothing.
 
     Args:
-        family, dataset: its name.
+        family: its name before the slash.
+        dataset: its name after it.
         manifest: the whole manifest; it names the parts by checksum.
         parts: the models' bytes.
         replace: whether another surrogate of the same name may be overwritten.

@@ -8,6 +8,8 @@ training is lucky in each of them).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,9 @@ from nasbench.problem import Observation, Trial
 from nasbench.space import Genotype
 from nasbench.streams import genotype_counter, noise_key, normal_drawer
 from nasbench.task import Task
+
+if TYPE_CHECKING:
+    from nasbench.surrogate import SurrogateBenchmark
 
 
 class OffTableEvaluator:
@@ -28,7 +33,7 @@ class OffTableEvaluator:
     """
 
     def __init__(self, task: Task, seed: int) -> None:
-        self._task, self._bench = task, task.bench
+        self._task, self._bench = task, cast("SurrogateBenchmark", task.bench)
         self._names = [o.name for o in task.objectives]
         self._signs = [o.sign for o in task.objectives]
         self._full = task.recipe_epochs
@@ -51,7 +56,9 @@ class OffTableEvaluator:
         """
         _, genotype, epoch = trial
         if epoch is not None and epoch != self._full:
-            raise StrategyError(f"a trial asked for epoch {epoch!r}; {self._bench.name} predicts the full training only")
+            raise StrategyError(
+                f"a trial asked for epoch {epoch!r}; {self._bench.name} predicts the full training only"
+            )
         try:
             number = self._asked.get(genotype, -1)
         except TypeError:

@@ -85,7 +85,8 @@ class SurrogateBenchmark(Benchmark):
         return True
 
     def __repr__(self) -> str:
-        return f"<Surrogate {self.name} of {self.manifest.base}: {self.space.size:,} architectures, {', '.join(self.metrics)}>"
+        about = f"{self.space.size:,} architectures, {', '.join(self.metrics)}"
+        return f"<Surrogate {self.name} of {self.manifest.base}: {about}>"
 
     @property
     def title(self) -> str:
@@ -120,7 +121,7 @@ class SurrogateBenchmark(Benchmark):
     def noise_deviation(self, metric: str, mean: float) -> float:
         """Standard deviation of one training where the predicted mean is this; NaN where it is not known."""
         noise = self.model(metric).noise
-        return float("nan") if noise is None else float(noise.at(np.float64(mean)))
+        return float("nan") if noise is None else noise.deviation(mean)
 
     def digest(self, metric: str, protocol: str | None = None) -> str:
         """sha256 of all that a prediction of the metric depends on: part of the key of each run."""

@@ -86,11 +86,11 @@ def fit_surrogate(
         TableError: too few architectures with a value.
     """
     if not bench.tabular:
-        raise NoTableError(f"{bench.name} is a surrogate itself; fit to the table behind it")
+        raise NoTableError(f"{bench.name} is a surrogate itself; fit to the table that it was fitted to")
     if predictor not in SAVABLE:
         raise UnknownNameError("predictor that can be saved as data", predictor, SAVABLE)
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**31:
-        raise TaskError(f"a seed is an integer from 0 to 2^31 - 1, got {seed!r}")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**24:
+        raise TaskError(f"a seed is an integer from 0 to 2^24 - 1, got {seed!r}")
     try:
         boosting = BoostingParams.of(dict(params or {}))
     except ValueError as error:
@@ -239,7 +239,8 @@ class _Fitter:
         space = self.bench.full_space
 
         def standard(genotypes: Genotypes) -> Floats:
-            return members.predict(features_of(space, genotypes, self.functional)).mean(axis=0)
+            mean: Floats = members.predict(features_of(space, genotypes, self.functional)).mean(axis=0)
+            return mean
 
         utility = self.metric.sign * members.predict(self.features).mean(axis=0)
         order = np.argsort(-utility, kind="stable")[:CLIMBS]
@@ -248,7 +249,9 @@ class _Fitter:
         while climbing:
             around = {genotype: space.neighbours(genotype) for genotype in climbing}
             flat = list(dict.fromkeys(other for others in around.values() for other in others))
-            reached = dict(zip(flat, (self.metric.sign * standard(np.array(flat))).tolist(), strict=True)) if flat else {}
+            reached = (
+                dict(zip(flat, (self.metric.sign * standard(np.array(flat))).tolist(), strict=True)) if flat else {}
+            )
             ahead = {}
             for genotype, height in climbing.items():
                 best = max(around[genotype], key=lambda other: reached[other], default=genotype)
@@ -258,9 +261,7 @@ class _Fitter:
         best = max(tops, key=lambda genotype: tops[genotype])
         return best, float(target.values(np.array([self.metric.sign * tops[best]]))[0])
 
-    def _ensemble(
-        self, rows: NDArray[np.bool_], step: Callable[[], None]
-    ) -> tuple[TargetScale, float, FittedMembers]:
+    def _ensemble(self, rows: NDArray[np.bool_], step: Callable[[], None]) -> tuple[TargetScale, float, FittedMembers]:
         """Scale, residual deviation (in targets) and members fitted to some of the rows.
 
         The residual is what is left of the members' out-of-fold error beyond their spread.

@@ -181,7 +181,9 @@ class Manifest:
             for key, value in _plain(model).items()
             if key not in ("validation", "description", "best", "best_value", "rows")
         }
-        return hashlib.sha256(json.dumps([self.space_sha256, self.predictor, fields], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps([self.space_sha256, self.predictor, fields], sort_keys=True).encode()
+        ).hexdigest()
 
 
 def _plain(model: MetricModel) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def quality(
     """The figures of predictions `(n,)` with optional standard deviations `(n,)`.
 
     Args:
-        region, model: names.
+        region: name of the held-out rows.
+        model: name of what predicted them.
         labels: `(n,)` held-out values, n at least 2.
         mean: `(n,)` predictions.
         deviation: `(n,)` of the predictive normal distribution.

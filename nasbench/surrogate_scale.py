@@ -90,9 +90,11 @@ class NoiseModel:
         centres = [float(mean[part].mean()) for part in parts]
         pooled = [float(np.sqrt(squares[part].sum() / (runs[part] - 1).sum())) for part in parts]
         rising = [i for i in range(bins) if i == 0 or centres[i] > centres[i - 1]]
-        return cls(
-            tuple(centres[i] for i in rising), tuple(pooled[i] for i in rising), len(values), float(runs.mean())
-        )
+        return cls(tuple(centres[i] for i in rising), tuple(pooled[i] for i in rising), len(values), float(runs.mean()))
+
+    def deviation(self, mean: float) -> float:
+        """Standard deviation of one training at a predicted mean."""
+        return float(np.interp(mean, self.means, self.deviations))
 
     def at(self, means: Floats) -> Floats:
         """Standard deviations `(n,)` of one training at predicted means `(n,)`."""

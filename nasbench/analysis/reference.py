@@ -57,17 +57,17 @@ class SampledTruth(Truth):
     whole: bool = False
 
     @property
-    def optimum(self) -> float:  # type: ignore[override]
+    def optimum(self) -> float:
         """Best known value, in the metric's direction; a run may find a better one."""
         return self.best_known
 
     @property
-    def best_test(self) -> float:  # type: ignore[override]
+    def best_test(self) -> float:
         """Best known test utility."""
         return self.sign * self.best_known_test
 
     @property
-    def test_floor(self) -> float:  # type: ignore[override]
+    def test_floor(self) -> float:
         """Test regret of the architecture with the best known value."""
         return self.sign * (self.best_known_test - self.test_of_best)
 
@@ -164,7 +164,7 @@ def caution(task: Task) -> str:
     bench, truth = cast("SurrogateBenchmark", task.bench), cast(SampledTruth, truth_of(task))
     model = bench.model(task.objectives[0].name)
     held = model.held_out
-    figures = f"held-out Kendall tau {held.tau:.2f}, R2 {held.r2:.2f}, {held.coverage_95:.0%} inside 95 % intervals"
+    figures = f"held-out Kendall tau {held.tau:.2f}, R2 {held.r2:.2f}, 95 % intervals hold {held.coverage_95:.0%}"
     best = next((one for one in model.validation if one.region == BEST_TENTH and not one.baseline), None)
     if best is not None:
         figures += f"; tau {best.tau:.2f} among the best tenth when that is held out"

@@ -118,9 +118,7 @@ def _predicted_scores(run: Run, truth: Truth, step: NDArray[np.int64]) -> tuple[
     return mean, test_regret
 
 
-def _final_log_draws(
-    task: Task, truth: Truth, step: NDArray[np.int64], row: NDArray[np.int64], mean: Floats
-) -> float:
+def _final_log_draws(task: Task, truth: Truth, step: NDArray[np.int64], row: NDArray[np.int64], mean: Floats) -> float:
     if not len(step) or step[-1] < 0:
         return float("nan")
     if not task.bench.tabular:

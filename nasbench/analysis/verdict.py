@@ -88,8 +88,8 @@ def _cautions(one: TaskRuns) -> list[str]:
         lines.append(f"{one.label} is a {about[0].lower()}{about[1:]}")
     if not task.noise_known:
         lines.append(
-            f"{one.label}: noise unknown, the table holds one training run an architecture and observations "
-            "are noise-free."
+            f"{one.label}: noise unknown, the table {'' if task.bench.tabular else 'behind it '}holds "
+            "one training run an architecture and observations are noise-free."
         )
     for strategy, paths in one.paths.items():
         failed = [path.run for path in paths.values() if path.run.failed]

@@ -80,7 +80,9 @@ def export(
     typer.echo(f"wrote {(export_csv if csv else export_parquet)(bench, target, long=long)}")
 
 
-def remove(family: Annotated[str, typer.Argument(metavar="NAME", help="An imported table, an add-on, or a surrogate.")]) -> None:
+def remove(
+    family: Annotated[str, typer.Argument(metavar="NAME", help="An imported table, an add-on, or a surrogate.")],
+) -> None:
     """Remove an imported table, a fetched add-on, or a surrogate (all of its family, or FAMILY/DATASET)."""
     from nasbench.datasets.install import remove as remove_table
     from nasbench.datasets.surrogate_files import remove_surrogate

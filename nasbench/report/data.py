@@ -160,7 +160,7 @@ def facts_of(task: Task, label: str) -> TaskFacts:
         unit=task.bench.metrics_of(task.protocol)[objective.name].unit,
         direction=objective.direction,
         optimum=truth.optimum,
-        architectures=truth.size,
+        architectures=truth.size if task.bench.tabular else task.space.size,
         budget=" or ".join(limits),
         noise=noise_label(task),
         noise_floor=noise_floor_of(task),
