@@ -30,6 +30,7 @@ MAX_MANIFEST = 16 << 20
 MAX_PART = 64 << 20
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SUFFIX = ".xgb.json"
 
 
 def check_family(family: str) -> str:
@@ -70,13 +71,13 @@ def install_surrogate(
     named = {hashlib.sha256(part).hexdigest(): part for part in parts}
     try:
         for digest, part in named.items():
-            target = folder / f"{digest}.ubj"
+            target = folder / f"{digest}{_SUFFIX}"
             if not target.is_file() or target.read_bytes() != part:
                 write_whole(target, part)
         if not path.exists() or path.read_bytes() != manifest:
             write_whole(path, manifest)
-        for old in folder.glob("*.ubj"):
-            if old.stem not in named:
+        for old in folder.glob(f"*{_SUFFIX}"):
+            if old.name.removesuffix(_SUFFIX) not in named:
                 old.unlink()
     except OSError as error:
         raise TableError(f"cannot write the surrogate {folder}: {error}") from error
@@ -100,7 +101,7 @@ def read_part(folder: Path, digest: str, size: int) -> bytes:
     """
     if not _SHA256.fullmatch(digest) or not 0 < size <= MAX_PART:
         raise TableError(f"{folder / MANIFEST} names a part that can be none; fit the surrogate again")
-    path = folder / f"{digest}.ubj"
+    path = folder / f"{digest}{_SUFFIX}"
     content = read_bytes(path, size)
     if len(content) != size or hashlib.sha256(content).hexdigest() != digest:
         raise TableError(f"{path} is not what was fitted (its checksum differs); fit the surrogate again")

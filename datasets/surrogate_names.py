@@ -2,7 +2,7 @@
 
 ```
 tables/surrogates/FAMILY/DATASET/manifest.json     all that defines the surrogate, as JSON
-tables/surrogates/FAMILY/DATASET/SHA256.ubj        its parts, named by their checksums
+tables/surrogates/FAMILY/DATASET/SHA256.xgb.json   its parts, named by their checksums
 ```
 """
 

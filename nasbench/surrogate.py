@@ -301,7 +301,7 @@ class SurrogateBenchmark(Benchmark):
             if features_sha256(self.full_space, not model.is_cost) != model.features_sha256:
                 raise TableError(f"{self.path} was fitted to other features than this release makes; fit it again")
             parts = [read_part(self.path.parent, part.sha256, part.bytes) for part in model.parts]
-            members = self._members[model.name] = Members(parts, model.features, str(self.path))
+            members = self._members[model.name] = Members.read(parts, model.features, str(self.path))
         return members
 
 

@@ -208,8 +208,8 @@ class _Fitter:
         for region, held_out in plan[:-1]:
             validation += self._validate(region, held_out, partial(step, f"{self.metric.name}: {region} held out"))
         target, residual, fitted = self._ensemble(~plan[-1][1], partial(step, f"{self.metric.name}: to serve"))
-        metric = self.metric
-        best, best_value = self._best(target, self._members(fitted))
+        metric, parts = self.metric, fitted.members.parts()
+        best, best_value = self._best(target, fitted.members)
         model = MetricModel(
             name=metric.name,
             direction=metric.direction,
@@ -226,9 +226,9 @@ class _Fitter:
             best=best,
             best_value=best_value,
             validation=tuple(validation),
-            parts=tuple(Part(hashlib.sha256(part).hexdigest(), len(part)) for part in fitted.parts),
+            parts=tuple(Part(hashlib.sha256(part).hexdigest(), len(part)) for part in parts),
         )
-        return model, fitted.parts
+        return model, parts
 
     def _best(self, target: TargetScale, members: Members) -> tuple[Genotype, float]:
         """The best prediction that is easily found: of the table, then uphill from its ten best.
@@ -270,17 +270,14 @@ class _Fitter:
         target = TargetScale.of(values, positive=self.metric.split == "cost" or self.metric.scale == "log")
         targets = target.targets(values)
         fitted = fit_members(features, targets, self.params, self.seed, step)
-        spread = self._members(fitted).predict(features).var(axis=0, ddof=1)
+        spread = fitted.members.predict(features).var(axis=0, ddof=1)
         missed = float(np.mean((fitted.out_of_fold - targets) ** 2) - spread.mean())
         return target, float(np.sqrt(max(missed, 1e-12))), fitted
-
-    def _members(self, fitted: FittedMembers) -> Members:
-        return Members(fitted.parts, self.features.shape[1], f"the fit of {self.metric.name}")
 
     def _validate(self, region: str, held_out: NDArray[np.bool_], step: Callable[[], None]) -> list[Quality]:
         """The ensemble, and plain models beside it, fitted to the others and asked for the held-out rows."""
         target, residual, fitted = self._ensemble(~held_out, step)
-        mean, deviation = predicted(target, residual, self._members(fitted), self.features[held_out])
+        mean, deviation = predicted(target, residual, fitted.members, self.features[held_out])
         labels, seen = self.values[held_out], self.values[~held_out]
         rows = [quality(region, ENSEMBLE, labels, mean, deviation, self.step)]
         repeated = (~np.isnan(self.runs[held_out])).sum(axis=1) > 1

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from nasbench.datasets.safe_files import parse_json
-from nasbench.errors import NasbenchError, TableError
+from nasbench.errors import GenotypeError, NasbenchError, TableError
 from nasbench.space import Genotype, SearchSpace
 from nasbench.spaces import from_definition
 from nasbench.surrogate_quality import Quality
@@ -225,8 +225,12 @@ def parse_manifest(content: bytes, source: str) -> Manifest:
     if len(set(names)) < len(names) or manifest.objective not in names:
         raise TableError(f"{source} has a metric twice, or none for its objective {manifest.objective!r}")
     for model in metrics:
-        if not manifest.space.valid([model.best])[0]:
-            raise TableError(f"{source}: the best architecture of {model.name} is none of its space")
+        try:
+            manifest.space.check([model.best])
+        except (GenotypeError, OverflowError) as error:
+            raise TableError(
+                f"{source}: the best architecture of {model.name} is none of its space: {error}"
+            ) from error
     return manifest
 
 

@@ -2,8 +2,7 @@
 
 Each member leaves out another fold of the rows, so that every row has a prediction of a model that has
 not seen it, and the members differ by what they were fitted to: the ensemble of NAS-Bench-301 (Zela et
-al., Surrogate NAS Benchmarks, ICLR 2022). A member is the UBJSON bytes that XGBoost itself writes; no
-pickle is involved.
+al., Surrogate NAS Benchmarks, ICLR 2022). A member is a file of XGBoost's own JSON; no pickle is involved.
 
 Source of the trees: Chen and Guestrin, XGBoost: A Scalable Tree Boosting System, KDD 2016.
 """
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import TableError, UnknownNameError
+from nasbench.predictors.tree_model import read_trees, to_bytes, trees_of
 from nasbench.predictors.tree_walk import TreeWalker, walker_of
 
 Floats = NDArray[np.float64]
@@ -86,16 +86,66 @@ class BoostingParams:
         return cls(**params)
 
 
+class Members:
+    """Members that predict.
+
+    Args:
+        boosters: XGBoost's boosters, one a member.
+        columns: of the features that they were fitted to.
+    """
+
+    def __init__(self, boosters: Sequence[Any], columns: int) -> None:
+        self._boosters = list(boosters)
+        self._columns, self._single = columns, 0
+        self._walker: TreeWalker | None = None
+
+    @classmethod
+    def read(cls, parts: Sequence[bytes], columns: int, source: str) -> Members:
+        """Members from files: XGBoost is given what has been checked, in a frame of its own making.
+
+        Args:
+            parts: files of members; the caller has checked their checksums.
+            columns: of the features that they must have been fitted to.
+            source: what they are, for errors.
+
+        Raises:
+            TableError: bytes that are no such model, or one of other columns.
+        """
+        import xgboost
+
+        boosters = []
+        for part in parts:
+            booster = xgboost.Booster({"nthread": 1})
+            booster.load_model(bytearray(to_bytes(read_trees(part, columns, source), columns)))
+            booster.set_param({"nthread": 1})
+            boosters.append(booster)
+        return cls(boosters, columns)
+
+    def parts(self) -> tuple[bytes, ...]:
+        """The members as files, which `read` reads back."""
+        return tuple(to_bytes(trees_of(booster), self._columns) for booster in self._boosters)
+
+    def predict(self, features: NDArray[np.float32]) -> Floats:
+        """Standardised predictions `(members, n)` of `(n, d)` features; each row's depend on it alone."""
+        if len(features) == 1:
+            self._single += 1
+            if self._single == WALK_AFTER:
+                self._walker = walker_of([*map(trees_of, self._boosters)], self._boosters, self._columns)
+            if self._walker is not None:
+                return self._walker.predict(features)
+        return np.array([booster.inplace_predict(features) for booster in self._boosters], dtype=np.float64)
+
+
 @dataclass(frozen=True, eq=False)
 class FittedMembers:
     """What `fit_members` gives.
 
     Attributes:
-        parts: XGBoost's UBJSON bytes of each member.
+        members: ready to predict.
         out_of_fold: `(n,)` each row's prediction by the member that has not seen it.
     """
 
-    parts: tuple[bytes, ...]
+    members: Members
     out_of_fold: Floats
 
 
@@ -130,55 +180,14 @@ def fit_members(
     settings |= {"objective": "reg:squarederror", "base_score": 0.0, "tree_method": "hist", "nthread": 1}
     rng = np.random.default_rng(np.random.SeedSequence([seed, len(targets)]))
     fold = rng.permutation(len(targets)) % members
-    parts, out_of_fold = [], np.empty(len(targets))
+    boosters, out_of_fold = [], np.empty(len(targets))
     for member in range(members):
         seen = fold != member
         booster = xgboost.train(
             {**settings, "seed": seed * members + member}, xgboost.DMatrix(features[seen], targets[seen]), rounds
         )
-        parts.append(bytes(booster.save_raw("ubj")))
+        boosters.append(booster)
         out_of_fold[~seen] = booster.inplace_predict(features[~seen])
         if progress:
             progress()
-    return FittedMembers(tuple(parts), out_of_fold)
-
-
-class Members:
-    """Members read back from their bytes.
-
-    Args:
-        parts: what `fit_members` gave; the caller has checked their checksums.
-        features: number of columns d that they were fitted to.
-        source: what they are, for errors.
-
-    Raises:
-        TableError: bytes that XGBoost does not read, or a model of other columns.
-    """
-
-    def __init__(self, parts: Sequence[bytes], features: int, source: str) -> None:
-        import xgboost
-
-        self._boosters: list[Any] = []
-        self._columns, self._single = features, 0
-        self._walker: TreeWalker | None = None
-        for part in parts:
-            booster = xgboost.Booster({"nthread": 1})
-            try:
-                booster.load_model(bytearray(part))
-                columns = booster.num_features()
-            except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-                raise TableError(f"{source} holds a model that XGBoost cannot read: {error}") from error
-            if columns != features:
-                raise TableError(f"{source} holds a model of {columns} features; {features} were expected")
-            booster.set_param({"nthread": 1})
-            self._boosters.append(booster)
-
-    def predict(self, features: NDArray[np.float32]) -> Floats:
-        """Standardised predictions `(members, n)` of `(n, d)` features; each row's depend on it alone."""
-        if len(features) == 1:
-            self._single += 1
-            if self._single == WALK_AFTER:
-                self._walker = walker_of(self._boosters, self._columns)
-            if self._walker is not None:
-                return self._walker.predict(features)
-        return np.array([booster.inplace_predict(features) for booster in self._boosters], dtype=np.float64)
+    return FittedMembers(Members(boosters, features.shape[1]), out_of_fold)

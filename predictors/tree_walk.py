@@ -8,12 +8,13 @@ walker only where it gives the very bits that XGBoost gives.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nasbench.predictors.tree_model import Tree
 
 Floats = NDArray[np.float64]
 
@@ -27,11 +28,11 @@ class TreeWalker:
     """The trees of all members as arrays.
 
     Args:
-        members: for each member its trees, as XGBoost's JSON has them; all members have as many.
+        members: the trees of each member; all members have as many.
         depth: of the deepest tree.
     """
 
-    def __init__(self, members: Sequence[Sequence[Mapping[str, Any]]], depth: int) -> None:
+    def __init__(self, members: Sequence[Sequence[Tree]], depth: int) -> None:
         trees = [tree for member in members for tree in member]
         inner, leaves = 2**depth - 1, 2**depth
         features = np.zeros((len(trees), inner), dtype=np.int64)
@@ -59,20 +60,21 @@ class TreeWalker:
         return np.asarray(np.add.accumulate(reached, axis=1)[:, -1:], dtype=np.float64)
 
 
-def walker_of(boosters: Sequence[Any], columns: int) -> TreeWalker | None:
-    """A walker of XGBoost boosters that were fitted to `columns` features; None where it would differ.
+def walker_of(members: Sequence[Sequence[Tree]], boosters: Sequence[Any], columns: int) -> TreeWalker | None:
+    """A walker of members' trees; None where it would differ from XGBoost.
 
-    That is where trees are too deep or of another make, or where the bits of a few hundred random
-    rows are not XGBoost's.
+    That is where trees are too deep, where members have unequal numbers of them, or where the bits of a
+    few hundred random rows are not XGBoost's.
+
+    Args:
+        members: the trees of each member.
+        boosters: the same members as XGBoost's boosters.
+        columns: of the features.
     """
-    try:
-        members = [_trees(booster) for booster in boosters]
-        depth = max(_depth(tree) for member in members for tree in member)
-        if depth > DEEPEST or len({len(member) for member in members}) > 1:
-            return None
-        walker = TreeWalker(members, depth)
-    except (KeyError, IndexError, TypeError, ValueError):
+    depth = max(tree.depth for member in members for tree in member)
+    if depth > DEEPEST or len({len(member) for member in members}) > 1:
         return None
+    walker = TreeWalker(members, depth)
     probes = np.random.default_rng(0).random((_PROBES, columns), dtype=np.float32)
     probes[: _PROBES // 2] = np.round(probes[: _PROBES // 2])
     expected = np.array([booster.inplace_predict(probes) for booster in boosters], dtype=np.float64)
@@ -80,43 +82,17 @@ def walker_of(boosters: Sequence[Any], columns: int) -> TreeWalker | None:
     return walker if (expected == walked).all() else None
 
 
-def _trees(booster: Any) -> list[dict[str, Any]]:
-    """A booster's trees; only plain numerical ones that begin from 0 are of the kind that is walked."""
-    learner = json.loads(bytes(booster.save_raw("json")))["learner"]
-    if learner["gradient_booster"]["name"] != "gbtree" or learner["learner_model_param"]["num_target"] != "1":
-        raise ValueError("not one ensemble of trees for one target")
-    trees: list[dict[str, Any]] = learner["gradient_booster"]["model"]["trees"]
-    if any(any(tree["split_type"]) for tree in trees):
-        raise ValueError("categorical splits")
-    return trees
-
-
-def _depth(tree: Mapping[str, Any]) -> int:
-    """Levels of inner nodes; parents come before their children."""
-    level = [0] * len(tree["left_children"])
-    for node, (left, right) in enumerate(zip(tree["left_children"], tree["right_children"], strict=True)):
-        if left >= 0:
-            level[left] = level[right] = level[node] + 1
-    return max(level)
-
-
 def _lay_out(
-    tree: Mapping[str, Any],
-    features: NDArray[np.int64],
-    bounds: NDArray[np.float32],
-    values: NDArray[np.float32],
-    depth: int,
+    tree: Tree, features: NDArray[np.int64], bounds: NDArray[np.float32], values: NDArray[np.float32], depth: int
 ) -> None:
-    """Write a tree in level order: beneath an early leaf, every path ends in its value."""
-    left, right = tree["left_children"], tree["right_children"]
-    feature, condition = tree["split_indices"], tree["split_conditions"]
+    """Write a tree as a perfect one: beneath an early leaf, every path ends in its value."""
     waiting = [(0, 0, 0)]
     while waiting:
         node, place, level = waiting.pop()
-        if left[node] < 0:
+        if tree.left[node] < 0:
             below = depth - level
             first = (place + 1) * 2**below - 2**depth
-            values[first : first + 2**below] = condition[node]
+            values[first : first + 2**below] = tree.condition[node]
             continue
-        features[place], bounds[place] = feature[node], condition[node]
-        waiting += [(left[node], 2 * place + 1, level + 1), (right[node], 2 * place + 2, level + 1)]
+        features[place], bounds[place] = tree.feature[node], tree.condition[node]
+        waiting += [(tree.left[node], 2 * place + 1, level + 1), (tree.right[node], 2 * place + 2, level + 1)]

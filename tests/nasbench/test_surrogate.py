@@ -108,7 +108,7 @@ def test_a_prediction_is_the_mean_of_the_members_own_predictions(bench, metric):
     features = np.concatenate([genotypes[:, :-1] / 3, hot], axis=1).astype(np.float32)
     standard = []
     for part in model["parts"]:
-        content = (bench.path.parent / f"{part['sha256']}.ubj").read_bytes()
+        content = (bench.path.parent / f"{part['sha256']}.xgb.json").read_bytes()
         assert hashlib.sha256(content).hexdigest() == part["sha256"]
         booster = xgboost.Booster()
         booster.load_model(bytearray(content))
@@ -155,7 +155,7 @@ def test_the_same_arguments_give_the_same_bytes(home, fitted):
     before = load("noisy-surrogate/default")
     install(other, replace=True)
     assert load("noisy-surrogate/default").digest("val_accuracy") != before.digest("val_accuracy")
-    assert len(list(first.parent.glob("*.ubj"))) == len(set(other.parts))
+    assert len(list(first.parent.glob("*.xgb.json"))) == len(set(other.parts))
 
 
 def test_what_needs_a_table_says_that_there_is_none(bench):
@@ -301,9 +301,7 @@ def test_the_key_knows_the_models_but_not_where_they_are(bench, home, fitted):
     before = nasbench.search(nasbench.Task(bench.name, evaluations=5), "random-search").key
     write_world(home, "noisy", test=True)
     arguments = {"metrics": ["train_seconds", "test_accuracy"], "allow_test": True}
-    other = fit_surrogate(
-        load("noisy/default"), "noisy-surrogate", params=SMALL | {"n_estimators": 20}, **arguments
-    )
+    other = fit_surrogate(load("noisy/default"), "noisy-surrogate", params=SMALL | {"n_estimators": 20}, **arguments)
     install(other, replace=True)
     assert nasbench.search(nasbench.Task(bench.name, evaluations=5), "random-search").key != before
     install(fitted["noisy"], replace=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import shutil
@@ -70,7 +71,7 @@ def ask():
 
 
 def test_it_reads_back_what_was_written(path, surrogate):
-    assert parse_manifest(path.read_bytes(), "it") == surrogate.manifest
+    assert parse_manifest(path.read_bytes(), "it").to_bytes() == surrogate.manifest.to_bytes()
     assert parse_manifest(path.read_bytes(), "it").to_bytes() == path.read_bytes()
     assert np.isfinite(ask())
     load("served/default").verify()
@@ -82,9 +83,11 @@ def test_nothing_in_it_is_a_pickle(path):
             pickle.loads(file.read_bytes())
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:99] + bytes([b[99] ^ 1]) + b[100:]])
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-1], lambda b: b + b"x", lambda b: b[:99] + bytes([b[99] ^ 1]) + b[100:]]
+)
 def test_an_altered_part_is_refused_before_it_is_read(path, damage, monkeypatch):
-    part = next(iter(path.parent.glob("*.ubj")))
+    part = next(iter(path.parent.glob("*.xgb.json")))
     part.write_bytes(damage(part.read_bytes()))
     import xgboost
 
@@ -94,7 +97,7 @@ def test_an_altered_part_is_refused_before_it_is_read(path, damage, monkeypatch)
 
 
 def test_a_missing_part_is_refused(path):
-    next(iter(path.parent.glob("*.ubj"))).unlink()
+    next(iter(path.parent.glob("*.xgb.json"))).unlink()
     with pytest.raises(TableError, match="cannot be read"):
         ask()
 
@@ -102,11 +105,11 @@ def test_a_missing_part_is_refused(path):
 def test_a_part_that_is_no_model_is_refused_although_its_checksum_is_right(path, home):
     import hashlib
 
-    body = b"{L no model at all"
+    body = b"{} no model at all"
     digest = hashlib.sha256(body).hexdigest()
-    (path.parent / f"{digest}.ubj").write_bytes(body)
+    (path.parent / f"{digest}.xgb.json").write_bytes(body)
     rewritten(path, lambda c: c["metrics"][0]["parts"].__setitem__(0, {"sha256": digest, "bytes": len(body)}))
-    with pytest.raises(TableError, match="XGBoost cannot read"):
+    with pytest.raises(TableError, match="is no"):
         ask()
 
 
@@ -117,11 +120,11 @@ def test_a_model_of_other_columns_is_refused(path):
 
     rng = np.random.default_rng(0)
     other = xgboost.train({"nthread": 1}, xgboost.DMatrix(rng.random((20, 3)), rng.random(20)), 2)
-    body = bytes(other.save_raw("ubj"))
+    body = bytes(other.save_raw("json"))
     digest = hashlib.sha256(body).hexdigest()
-    (path.parent / f"{digest}.ubj").write_bytes(body)
+    (path.parent / f"{digest}.xgb.json").write_bytes(body)
     rewritten(path, lambda c: c["metrics"][0]["parts"].__setitem__(0, {"sha256": digest, "bytes": len(body)}))
-    with pytest.raises(TableError, match="3 features; 6 were expected"):
+    with pytest.raises(TableError, match="other features than the 6"):
         ask()
 
 
@@ -200,10 +203,8 @@ def test_any_value_anywhere_is_read_or_refused(surrogate, data):
             continue
         node[key] = data.draw(JSON)
         break
-    try:
+    with contextlib.suppress(TableError):
         parse_manifest(json.dumps(content).encode(), "m")
-    except TableError:
-        pass
 
 
 @settings(max_examples=60, deadline=None)
@@ -254,11 +255,13 @@ def test_no_name_leads_out_of_the_folder(path, name):
 
 def test_a_replaced_surrogate_is_seen_by_the_next_load(path, surrogate, home):
     before = load("served/default")
+    old = before.query((0,) * 6)
     install_table(table("base"))
     install(fit_surrogate(load("base/default"), "served", params=TINY, seed=3), replace=True)
     after = load("served/default")
     assert after is not before
-    assert after.query((0,) * 6) != before.query((0,) * 6)
+    assert after.query((0,) * 6) != old
+    assert before.query((1,) * 6) != after.query((1,) * 6)  # what has been read stays as it was
 
 
 def test_removing(path, surrogate):

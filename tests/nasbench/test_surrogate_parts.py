@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+
 import numpy as np
 import pytest
 import xgboost
@@ -12,6 +15,7 @@ from scipy import stats
 from nasbench.errors import TableError
 from nasbench.parameter import Parameter
 from nasbench.predictors.boosted_members import BoostingParams, Members, fit_members
+from nasbench.predictors.tree_model import read_trees, to_bytes, trees_of
 from nasbench.predictors.tree_walk import DEEPEST, walker_of
 from nasbench.spaces.grid import GridSpace
 from nasbench.surrogate_quality import kendall_tau, quality, rounding_step
@@ -100,7 +104,7 @@ def test_figures_are_those_of_scipy():
 
 def test_constants_rank_nothing():
     assert kendall_tau(np.ones(5), np.arange(5.0)) == kendall_tau(np.arange(5.0), np.ones(5)) == 0
-    assert kendall_tau(np.arange(5.0), np.arange(5.0)) == 1
+    assert kendall_tau(np.arange(5.0), np.arange(5.0)) == pytest.approx(1)
     assert np.isnan(quality("r", "m", np.ones(4), np.arange(4.0)).r2)
 
 
@@ -163,7 +167,7 @@ def test_each_row_is_predicted_by_the_member_that_has_not_seen_it(data):
     features, targets = data
     noise = np.random.default_rng(1).normal(size=400)
     fitted = fit_members(features, noise, BoostingParams(members=5, n_estimators=300, learning_rate=0.3), 0)
-    seen = Members(fitted.parts, 7, "it").predict(features).mean(axis=0)
+    seen = fitted.members.predict(features).mean(axis=0)
     # pure noise can be remembered, never foreseen
     assert np.corrcoef(seen, noise)[0, 1] > 0.5
     assert abs(np.corrcoef(fitted.out_of_fold, noise)[0, 1]) < 0.2
@@ -175,35 +179,154 @@ def test_each_row_is_predicted_by_the_member_that_has_not_seen_it(data):
 def test_walked_trees_give_xgboosts_bits(data, depth):
     features, targets = data
     fitted = fit_members(features, targets, BoostingParams(members=3, n_estimators=50, max_depth=depth), 2)
-    members = Members(fitted.parts, 7, "it")
-    walker = walker_of(members._boosters, 7)
+    trees = [read_trees(part, 7, "it") for part in fitted.members.parts()]
+    boosters = [plain_xgboost(part) for part in fitted.members.parts()]
+    walker = walker_of(trees, boosters, 7)
     rng = np.random.default_rng(3)
     for row in [*features[:50], *rng.random((50, 7), dtype=np.float32), np.full(7, -9, np.float32)]:
-        assert (walker.predict(row[None]) == members.predict(row[None])).all()
+        expected = [booster.predict(xgboost.DMatrix(row[None])) for booster in boosters]
+        assert (walker.predict(row[None]) == np.array(expected, dtype=float)).all()
+
+
+def plain_xgboost(part):
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(part))
+    return booster
 
 
 def test_other_models_are_not_walked(data):
     features, targets = data
-    deep = fit_members(features, targets, BoostingParams(members=2, n_estimators=3, max_depth=DEEPEST + 2), 0)
-    assert walker_of(Members(deep.parts, 7, "it")._boosters, 7) is None
-    linear = xgboost.train({"booster": "gblinear", "nthread": 1}, xgboost.DMatrix(features, targets), 2)
-    shifted = xgboost.train({"base_score": 3.0, "nthread": 1}, xgboost.DMatrix(features, targets), 2)
-    longer = xgboost.train({"base_score": 0.0, "nthread": 1}, xgboost.DMatrix(features, targets), 3)
-    assert walker_of([linear], 7) is None
-    assert walker_of([shifted], 7) is None
-    assert walker_of([longer, shifted], 7) is None
+    rough = np.random.default_rng(0).normal(size=len(targets))
+    short, deep = (
+        fit_members(features, rough, BoostingParams(2, 3, max_depth=depth, min_child_weight=0), 0)
+        for depth in (3, DEEPEST + 4)
+    )
+    trees = {one: [read_trees(part, 7, "it") for part in one.members.parts()] for one in (short, deep)}
+    boosters = {one: [plain_xgboost(part) for part in one.members.parts()] for one in (short, deep)}
+    assert walker_of(trees[short], boosters[short], 7) is not None
+    assert walker_of(trees[deep], boosters[deep], 7) is None
+    # other bits than XGBoost's: the trees are not those of the boosters
+    assert walker_of(trees[short][::-1], boosters[short], 7) is None
+    assert walker_of([trees[short][0], trees[short][1][:2]], boosters[short], 7) is None
 
 
-def test_members_refuse_what_is_no_model(data):
-    for part in (b"", b"{", b"\x80\x04."):
-        with pytest.raises(TableError, match="XGBoost cannot read"):
-            Members([part], 7, "it")
+# -- model files --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    """One member's file, as JSON."""
+    params = BoostingParams(members=2, n_estimators=4, max_depth=2)
+    return json.loads(fit_members(*data, params, 0).members.parts()[0])
+
+
+def trees_in(model):
+    return model["learner"]["gradient_booster"]["model"]["trees"]
+
+
+def test_a_model_file_is_xgboosts_own_and_predicts_as_what_was_trained(data):
+    features, targets = data
+    trained = xgboost.train({"base_score": 0.0, "max_depth": 5, "nthread": 1}, xgboost.DMatrix(features, targets), 30)
+    content = to_bytes(trees_of(trained), 7)
+    rows = np.random.default_rng(0).random((500, 7), dtype=np.float32)
+    assert (plain_xgboost(content).inplace_predict(rows) == trained.inplace_predict(rows)).all()
+    assert to_bytes(read_trees(content, 7, "it"), 7) == content
+    assert max(tree.depth for tree in trees_of(trained)) == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t["left_children"].__setitem__(0, 0),
+        lambda t: t["left_children"].__setitem__(0, 2**31),
+        lambda t: t["left_children"].__setitem__(0, -2),
+        lambda t: t["right_children"].__setitem__(0, 1),
+        lambda t: t["right_children"].__setitem__(0, 10**9),
+        lambda t: t["split_indices"].__setitem__(0, 7),
+        lambda t: t["split_indices"].__setitem__(0, -1),
+        lambda t: t["split_indices"].__setitem__(0, 0.5),
+        lambda t: t["split_type"].__setitem__(0, 1),
+        lambda t: t["split_conditions"].__setitem__(0, 1e300),
+        lambda t: t["split_conditions"].__setitem__(0, "x"),
+        lambda t: t["split_conditions"].append(0.0),
+        lambda t: t["left_children"].clear(),
+        lambda t: [values.clear() for values in t.values() if isinstance(values, list)],
+        lambda t: t.pop("split_indices"),
+        lambda t: t.update(left_children="ab"),
+    ],
+)
+def test_what_is_no_tree_never_reaches_xgboost(model, change, monkeypatch):
+    changed = copy.deepcopy(model)
+    change(trees_in(changed)[1])
+    monkeypatch.setattr(xgboost.Booster, "load_model", lambda *_: pytest.fail("it was given to XGBoost"))
+    with pytest.raises(TableError):
+        Members.read([json.dumps(changed).encode()], 7, "it")
+
+
+def test_only_the_trees_of_a_file_are_used(model, data):
+    changed = copy.deepcopy(model)
+    learner = changed["learner"]
+    learner["gradient_booster"]["model"]["iteration_indptr"] = [0, 10**9]
+    learner["gradient_booster"]["model"]["tree_info"] = [77]
+    learner["learner_model_param"]["base_score"] = "9E9"
+    learner["attributes"] = {"x": "y"}
+    trees_in(changed)[0]["parents"] = [5]
+    plain, odd = (Members.read([json.dumps(one).encode()], 7, "it").predict(data[0]) for one in (model, changed))
+    assert (plain == odd).all()
+
+
+def test_members_refuse_what_is_no_model(data, model):
+    for part in (
+        b"",
+        b"{",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\x80\x04.",
+        b'{"learner": 3}',
+        b'{"a": 1, "a": 2}',
+        b"[" * 100_000,
+    ):
+        with pytest.raises(TableError):
+            Members.read([part], 7, "it")
+    with pytest.raises(TableError, match="other features"):
+        Members.read([json.dumps(model).encode()], 6, "it")
+    for trees in ([], [trees_in(model)[0]] * 10_001, {}):
+        changed = copy.deepcopy(model)
+        changed["learner"]["gradient_booster"]["model"]["trees"] = trees
+        with pytest.raises(TableError, match="trees"):
+            Members.read([json.dumps(changed).encode()], 7, "it")
     with pytest.raises(TableError, match="too few"):
         fit_members(data[0][:30], data[1][:30], BoostingParams(), 0)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.binary(min_size=1, max_size=64))
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_any_value_anywhere_in_a_model_is_read_or_refused(model, data):
+    changed = copy.deepcopy(model)
+    node = changed
+    while True:
+        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        if isinstance(node[key], dict | list) and node[key] and data.draw(st.integers(0, 9)):
+            node = node[key]
+            continue
+        node[key] = data.draw(
+            st.none()
+            | st.integers()
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(max_size=3)
+            | st.just([])
+        )
+        break
+    try:
+        predicted = Members.read([json.dumps(changed).encode()], 7, "it").predict(np.zeros((3, 7), np.float32))
+    except TableError:
+        return
+    assert np.isfinite(predicted).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=64))
 def test_members_refuse_random_bytes(part):
     with pytest.raises(TableError):
-        Members([part], 7, "it")
+        Members.read([part], 7, "it")
