@@ -448,7 +448,7 @@ def repeat_mean(values: Floats) -> Floats:
 
 
 def load(name: str) -> Benchmark:
-    """The benchmark `family/dataset`, from an installed data package or an imported table.
+    """The benchmark `family/dataset`, from an installed data package, an imported table or a fitted surrogate.
 
     Cached a process. No network is used.
 

@@ -403,8 +403,8 @@ def test_what_cannot_be_fitted_is_said(home, fitted):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("members", 65), ("members", True), ("n_estimators", 0), ("max_depth", 3.0), ("learning_rate", 0), ("subsample", 2),
-     ("min_child_weight", float("inf")), ("min_child_weight", "3")],
+    [("members", 65), ("members", True), ("n_estimators", 0), ("max_depth", 3.0), ("learning_rate", 0),
+     ("subsample", 2), ("min_child_weight", float("inf")), ("min_child_weight", "3")],
 )  # fmt: skip
 def test_hyper_parameters_are_checked(name, value):
     with pytest.raises(ValueError, match=name):
