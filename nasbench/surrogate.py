@@ -25,8 +25,9 @@ from nasbench.predictors.boosted_members import Members
 from nasbench.schema import Column, Dataset, Protocol
 from nasbench.space import Genotype, Genotypes, SearchSpace
 from nasbench.store import Table
-from nasbench.surrogate_fit import SAVABLE, Surrogate, features_of, features_sha256, predicted
+from nasbench.surrogate_fit import SAVABLE, Surrogate
 from nasbench.surrogate_manifest import Manifest, MetricModel, parse_manifest
+from nasbench.surrogate_predict import features_of, features_sha256, predicted
 
 REMEMBERED = 500_000
 """Predictions that are kept a metric; beyond that they are forgotten all at once."""

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from nasbench.benchmark import Benchmark, Metric
 from nasbench.errors import NoTableError, TableError, TaskError, UnknownNameError
 from nasbench.noise import noise_floor
-from nasbench.predictors.boosted_members import BoostingParams, FittedMembers, Members, fit_members
-from nasbench.predictors.features import default_features
-from nasbench.space import Genotype, Genotypes, SearchSpace
+from nasbench.predictors.boosted_members import BoostingParams, FittedMembers, fit_members
+from nasbench.space import Genotypes
 from nasbench.surrogate_manifest import Manifest, MetricModel, Part
+from nasbench.surrogate_predict import best_known, features_of, features_sha256, predicted
 from nasbench.surrogate_quality import ENSEMBLE, Quality, quality, rounding_step
 from nasbench.surrogate_regions import LEAST_HELD_OUT, regions_of
 from nasbench.surrogate_scale import Floats, NoiseModel, TargetScale
@@ -36,9 +36,6 @@ HELD_OUT = 0.2
 RANDOM = "random fifth"
 
 NEIGHBOURS = 10
-
-CLIMBS = 10
-"""Architectures of the table from which the best known prediction is looked for."""
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being fitted, members done, members in all)."""
@@ -148,30 +145,6 @@ def fit_surrogate(
     return Surrogate(manifest, tuple(part for _, parts in fitted for part in parts))
 
 
-def features_of(space: SearchSpace, genotypes: Any, functional: bool) -> NDArray[np.float32]:
-    """The columns `(n, d)` that models see, in the precision that XGBoost compares in."""
-    return default_features(space, genotypes, functional).astype(np.float32)
-
-
-def features_sha256(space: SearchSpace, functional: bool) -> str:
-    """Digest of the encoder's answer for a fixed sample: another encoder, another digest."""
-    sample = features_of(space, space.sample(np.random.default_rng(0), 64), functional)
-    return hashlib.sha256(repr(sample.shape).encode() + sample.astype("<f4").tobytes()).hexdigest()
-
-
-def predicted(
-    target: TargetScale, residual: float, members: Members, features: NDArray[np.float32]
-) -> tuple[Floats, Floats]:
-    """Mean over the members `(n,)` and standard deviation `(n,)` for an unseen label, in the metric's unit.
-
-    The variance is that between members plus what cross-validation shows them all to miss.
-    """
-    standard = members.predict(features)
-    values = target.values(standard.mean(axis=0))
-    spread = np.sqrt(standard.var(axis=0, ddof=1) + residual**2)
-    return values, target.deviations(values, spread)
-
-
 class _Fitter:
     """One metric of a table: its rows with a value, and the ensembles that are fitted to parts of them."""
 
@@ -209,7 +182,9 @@ class _Fitter:
             validation += self._validate(region, held_out, partial(step, f"{self.metric.name}: {region} held out"))
         target, residual, fitted = self._ensemble(~plan[-1][1], partial(step, f"{self.metric.name}: to serve"))
         metric, parts = self.metric, fitted.members.parts()
-        best, best_value = self._best(target, fitted.members)
+        best, best_value = best_known(
+            self.bench.full_space, target, fitted.members, self.genotypes, self.functional, metric.sign
+        )
         model = MetricModel(
             name=metric.name,
             direction=metric.direction,
@@ -229,37 +204,6 @@ class _Fitter:
             parts=tuple(Part(hashlib.sha256(part).hexdigest(), len(part)) for part in parts),
         )
         return model, parts
-
-    def _best(self, target: TargetScale, members: Members) -> tuple[Genotype, float]:
-        """The best prediction that is easily found: of the table, then uphill from its ten best.
-
-        Each step of the ten climbs takes the best neighbour of all; a climb ends where none is better.
-        Regret against the table's best alone would be negative for every search worth its name.
-        """
-        space = self.bench.full_space
-
-        def standard(genotypes: Genotypes) -> Floats:
-            mean: Floats = members.predict(features_of(space, genotypes, self.functional)).mean(axis=0)
-            return mean
-
-        utility = self.metric.sign * members.predict(self.features).mean(axis=0)
-        order = np.argsort(-utility, kind="stable")[:CLIMBS]
-        climbing = {tuple(self.genotypes[row].tolist()): float(utility[row]) for row in order.tolist()}
-        tops = dict(climbing)
-        while climbing:
-            around = {genotype: space.neighbours(genotype) for genotype in climbing}
-            flat = list(dict.fromkeys(other for others in around.values() for other in others))
-            reached = (
-                dict(zip(flat, (self.metric.sign * standard(np.array(flat))).tolist(), strict=True)) if flat else {}
-            )
-            ahead = {}
-            for genotype, height in climbing.items():
-                best = max(around[genotype], key=lambda other: reached[other], default=genotype)
-                if reached.get(best, height) > height and best not in tops:
-                    ahead[best] = tops[best] = reached[best]
-            climbing = ahead
-        best = max(tops, key=lambda genotype: tops[genotype])
-        return best, float(target.values(np.array([self.metric.sign * tops[best]]))[0])
 
     def _ensemble(self, rows: NDArray[np.bool_], step: Callable[[], None]) -> tuple[TargetScale, float, FittedMembers]:
         """Scale, residual deviation (in targets) and members fitted to some of the rows.

@@ -18,6 +18,7 @@ from nasbench.datasets.safe_files import parse_json
 from nasbench.errors import GenotypeError, NasbenchError, TableError
 from nasbench.space import Genotype, SearchSpace
 from nasbench.spaces import from_definition
+from nasbench.strict_fields import Fields
 from nasbench.surrogate_quality import Quality
 from nasbench.surrogate_regions import BEST_TENTH
 from nasbench.surrogate_scale import NoiseModel, TargetScale
@@ -203,7 +204,7 @@ def parse_manifest(content: bytes, source: str) -> Manifest:
     Raises:
         TableError: no manifest of this version, or a field that is missing, unknown or mistyped; names it.
     """
-    fields = _Fields(parse_json(content, source), source)
+    fields = Fields(parse_json(content, source), source)
     if fields.text("format") != "nasbench surrogate":
         raise TableError(f"{source} is no manifest of a surrogate")
     if fields.whole("schema_version") != SCHEMA_VERSION:
@@ -240,7 +241,7 @@ _DIRECTIONS = ("maximize", "minimize")
 _SPLITS = ("train", "valid", "test", "valid+test", "cost", "proxy")
 
 
-def _metric(fields: _Fields) -> MetricModel:
+def _metric(fields: Fields) -> MetricModel:
     noise = None if fields.is_null("noise") else _noise(fields.record("noise"))
     target = fields.record("target")
     scale = TargetScale(target.flag("log"), target.number("centre"), target.number("spread"))
@@ -269,7 +270,7 @@ def _metric(fields: _Fields) -> MetricModel:
     return model
 
 
-def _noise(fields: _Fields) -> NoiseModel:
+def _noise(fields: Fields) -> NoiseModel:
     model = NoiseModel(
         tuple(fields.numbers("means")), tuple(fields.numbers("deviations")), fields.whole("rows"), fields.number("runs")
     )
@@ -280,7 +281,7 @@ def _noise(fields: _Fields) -> NoiseModel:
     return model
 
 
-def _quality(fields: _Fields) -> Quality:
+def _quality(fields: Fields) -> Quality:
     figures = [
         float("nan") if fields.is_null(name) else fields.number(name)
         for name in Quality._fields
@@ -295,83 +296,3 @@ def _strings(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise TableError("a source of a surrogate must be names with texts")
     return dict(value)
-
-
-class _Fields:
-    """The fields of one JSON object, each taken once and checked."""
-
-    def __init__(self, value: Any, source: str) -> None:
-        if not isinstance(value, dict):
-            raise TableError(f"{source} must be an object of fields")
-        self._left: dict[str, Any] = dict(value)
-        self.source = source
-
-    def _take(self, name: str, kinds: type | tuple[type, ...], what: str) -> Any:
-        if name not in self._left:
-            raise TableError(f"{self.source}: {name!r} is missing")
-        value = self._left.pop(name)
-        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
-            raise TableError(f"{self.source}: {name!r} must be {what}")
-        return value
-
-    def text(self, name: str) -> str:
-        return str(self._take(name, str, "a text"))
-
-    def one_of(self, name: str, known: tuple[str, ...]) -> str:
-        value = self.text(name)
-        if value not in known:
-            raise TableError(f"{self.source}: {name!r} must be one of {', '.join(known)}")
-        return value
-
-    def flag(self, name: str) -> bool:
-        return bool(self._take(name, bool, "true or false"))
-
-    def whole(self, name: str) -> int:
-        value = int(self._take(name, int, "a whole number"))
-        if not 0 <= value < 2**63:
-            raise TableError(f"{self.source}: {name!r} must be a whole number from 0")
-        return value
-
-    def number(self, name: str) -> float:
-        return _finite(self._take(name, (int, float), "a number"), f"{self.source}: {name!r}")
-
-    def numbers(self, name: str) -> list[float]:
-        return [_finite(value, f"{self.source}: {name!r}") for value in self.listed(name)]
-
-    def wholes(self, name: str) -> list[int]:
-        values = self.listed(name)
-        if not all(type(value) is int for value in values):
-            raise TableError(f"{self.source}: {name!r} must hold whole numbers")
-        return list(values)
-
-    def listed(self, name: str) -> list[Any]:
-        return list(self._take(name, list, "a list"))
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        return dict(self._take(name, dict, "an object"))
-
-    def record(self, name: str) -> _Fields:
-        return _Fields(self.mapping(name), f"{self.source}: {name}")
-
-    def records(self, name: str, most: int) -> list[_Fields]:
-        values = self.listed(name)
-        if len(values) > most:
-            raise TableError(f"{self.source}: {name!r} may have up to {most} entries")
-        return [_Fields(value, f"{self.source}: {name} {place}") for place, value in enumerate(values)]
-
-    def is_null(self, name: str) -> bool:
-        """Whether the field is there and null; it is taken then."""
-        if name in self._left and self._left[name] is None:
-            del self._left[name]
-            return True
-        return False
-
-    def end(self) -> None:
-        if self._left:
-            raise TableError(f"{self.source}: unknown field {next(iter(self._left))!r}")
-
-
-def _finite(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > 1e300 or value != value:
-        raise TableError(f"{where} must be a finite number")
-    return float(value)

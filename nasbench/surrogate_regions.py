@@ -60,8 +60,9 @@ def regions_of(
 
 def _source_groups(source_ids: NDArray[np.bytes_]) -> list[Region]:
     """One region a group `GROUP/...` of the source ids; none where an id has no group."""
-    groups = np.array([text.rpartition(b"/")[0] for text in source_ids.tolist()])
-    if not len(groups) or (groups == b"").any():
+    split = [text.partition(b"/") for text in source_ids.tolist()]
+    groups = np.array([group for group, _, _ in split])
+    if not all(group and slash for group, slash, _ in split):
         return []
     return _largest([Region(f"source {name.decode('utf-8', 'replace')}", groups == name) for name in np.unique(groups)])
 
