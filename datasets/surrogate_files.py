@@ -68,6 +68,7 @@ def install_surrogate(
             f"there already is another surrogate {family}/{dataset} ({path}); choose another name, or say "
             "--replace (replace=True)"
         )
+    stale = list(folder.glob(f"*{_SUFFIX}"))  # not what another process may be writing from now on
     named = {hashlib.sha256(part).hexdigest(): part for part in parts}
     try:
         for digest, part in named.items():
@@ -76,9 +77,9 @@ def install_surrogate(
                 write_whole(target, part)
         if not path.exists() or path.read_bytes() != manifest:
             write_whole(path, manifest)
-        for old in folder.glob(f"*{_SUFFIX}"):
+        for old in stale:
             if old.name.removesuffix(_SUFFIX) not in named:
-                old.unlink()
+                old.unlink(missing_ok=True)
     except OSError as error:
         raise TableError(f"cannot write the surrogate {folder}: {error}") from error
     return path

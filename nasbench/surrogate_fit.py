@@ -223,7 +223,7 @@ class _Fitter:
         target, residual, fitted = self._ensemble(~held_out, step)
         mean, deviation = predicted(target, residual, fitted.members, self.features[held_out])
         labels, seen = self.values[held_out], self.values[~held_out]
-        rows = [quality(region, ENSEMBLE, labels, mean, deviation, self.step)]
+        rows = [quality(region, ENSEMBLE, labels, mean, deviation, self.step, target.log)]
         repeated = (~np.isnan(self.runs[held_out])).sum(axis=1) > 1
         noise = NoiseModel.fit(self.runs[~held_out]) if self.functional else None
         if noise is not None and repeated.sum() >= LEAST_HELD_OUT:

@@ -91,7 +91,8 @@ class MetricModel:
         plain = [one for one in self.validation if one.region == self.held_out.region and one.baseline]
         better = [one.model for one in plain if one.tau > tau]
         if better:
-            found.append(f"{' and '.join(better)} rank held-out architectures by {self.name} better than the ensemble")
+            verb = "ranks" if len(better) == 1 else "rank"
+            found.append(f"{' and '.join(better)} {verb} held-out {self.name} better than the ensemble")
         best = next((one for one in self.validation if one.region == BEST_TENTH), None)
         if best is not None and best.tau < POOR_TAU / 2:
             found.append(

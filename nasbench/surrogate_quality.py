@@ -33,8 +33,8 @@ class Quality(NamedTuple):
         sparse_tau: the same with predictions rounded to what matters (0.1 points, or the noise floor).
         rmse: root mean squared error, in the metric's unit.
         bias: mean of prediction - label.
-        coverage_68, coverage_95: share of labels inside the central normal interval of one standard
-            deviation, and of 95 %.
+        coverage_68, coverage_95: share of labels inside the central interval of one standard deviation,
+            and of 95 %.
         nll: mean negative log-likelihood of the labels, in nats.
     """
 
@@ -57,7 +57,13 @@ class Quality(NamedTuple):
 
 
 def quality(
-    region: str, model: str, labels: Floats, mean: Floats, deviation: Floats | None = None, step: float | None = None
+    region: str,
+    model: str,
+    labels: Floats,
+    mean: Floats,
+    deviation: Floats | None = None,
+    step: float | None = None,
+    log: bool = False,
 ) -> Quality:
     """The figures of predictions `(n,)` with optional standard deviations `(n,)`.
 
@@ -66,17 +72,19 @@ def quality(
         model: name of what predicted them.
         labels: `(n,)` held-out values, n at least 2.
         mean: `(n,)` predictions.
-        deviation: `(n,)` of the predictive normal distribution.
+        deviation: `(n,)` of the predictive distribution.
         step: what `sparse_tau` rounds predictions to; None where no step is known.
+        log: whether the distribution is log-normal around the prediction; normal by default.
     """
     error = mean - labels
     variance = float(labels.var())
     covered_68 = covered_95 = nll = float("nan")
     if deviation is not None:
-        known = np.maximum(deviation, 1e-12)
-        standard = np.abs(error) / known
+        spread = np.maximum(deviation / mean if log else deviation, 1e-12)
+        standard = np.abs(np.log(mean / labels) if log else error) / spread
+        density = 0.5 * standard**2 + np.log(spread * labels if log else spread) + 0.5 * np.log(2 * np.pi)
         covered_68, covered_95 = float(np.mean(standard <= 1.0)), float(np.mean(standard <= _NORMAL_95))
-        nll = float(np.mean(0.5 * standard**2 + np.log(known) + 0.5 * np.log(2 * np.pi)))
+        nll = float(np.mean(density))
     return Quality(
         region,
         model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -30,10 +31,7 @@ def test_it_fits_prints_its_validation_and_can_be_compared_on(toy, nasbench, tmp
     code, out, err = nasbench("surrogate", toy, "--seed", 3, *QUICK)
     assert code == 0
     # the world is linear, which ridge regression knows better: that is said, and nothing else
-    assert {line.split(" rank ")[0] for line in err.splitlines()} <= {
-        "warning: 10 nearest neighbours and ridge regression",
-        "warning: ridge regression",
-    }
+    assert all(re.match(r"warning: .*ridge regression ranks? held-out \w+ better", line) for line in err.splitlines())
     for said in ("val_accuracy (%), fitted to", "noise learned from", "random fifth", "best tenth", "constant",
                  "nearest neighbours", "ridge", "train_seconds (s)", "noise unknown",
                  "nasbench compare --tasks toy-surrogate/default"):  # fmt: skip

@@ -96,6 +96,10 @@ def test_figures_are_those_of_scipy():
     assert found.coverage_95 == pytest.approx(np.mean((labels >= low) & (labels <= high)))
     assert found.coverage_68 == pytest.approx(np.mean(np.abs(labels - mean) <= sd))
     assert not found.baseline
+    skewed = quality("r", "ensemble", labels, mean, 0.03 * mean, None, log=True)
+    assert skewed.nll == pytest.approx(-stats.lognorm.logpdf(labels, 0.03, scale=mean).mean())
+    low, high = stats.lognorm.interval(0.95, 0.03, scale=mean)
+    assert skewed.coverage_95 == pytest.approx(np.mean((labels >= low) & (labels <= high)))
     plain = quality("r", "constant", labels, np.full(300, 70.0))
     assert (plain.tau, plain.n) == (0, 300)
     assert plain.baseline
