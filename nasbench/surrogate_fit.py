@@ -20,6 +20,7 @@ from nasbench.benchmark import Benchmark, Metric
 from nasbench.errors import NoTableError, TableError, TaskError, UnknownNameError
 from nasbench.noise import noise_floor
 from nasbench.predictors.boosted_members import BoostingParams, FittedMembers, fit_members
+from nasbench.schema import Protocol
 from nasbench.space import Genotypes
 from nasbench.surrogate_manifest import Manifest, MetricModel, Part
 from nasbench.surrogate_predict import best_known, features_of, features_sha256, predicted
@@ -94,17 +95,7 @@ def fit_surrogate(
         raise TaskError(f"{predictor}: {error}") from None
     recipe = bench.protocol(protocol)
     primary = objective or bench.objective
-    wanted = list(metrics or ())
-    if not metrics and "train_seconds" in recipe.cost:
-        wanted.append("train_seconds")
-    wanted = list(dict.fromkeys([primary, *wanted]))
-    columns = [bench.metric(metric, recipe.name) for metric in wanted]
-    for metric in columns:
-        if metric.is_test and not allow_test:
-            raise TaskError(
-                f"{metric.name} of {bench.name} holds test data ({metric.split}); a surrogate of it is a test column "
-                "too. Leave it out, or say allow_test=True (--allow-test)"
-            )
+    columns = _columns(bench, recipe, primary, metrics or (), allow_test)
     fitters = [_Fitter(bench, metric, recipe.name, boosting, seed) for metric in columns]
     plans = [fitter.plan(with_regions=metric.name == primary) for fitter, metric in zip(fitters, columns, strict=True)]
     total = boosting.members * sum(map(len, plans))
@@ -117,7 +108,8 @@ def fit_surrogate(
             progress(what, done, total)
 
     fitted = [fitter.fit(plan, step) for fitter, plan in zip(fitters, plans, strict=True)]
-    floor = noise_floor(bench.column(primary, recipe.name), columns[0].sign)
+    noisy = fitted[0][0].noise is not None
+    floor = noise_floor(bench.column(primary, recipe.name), columns[0].sign) if noisy else None
     about = bench.provenance()
     manifest = Manifest(
         family=name,
@@ -143,6 +135,28 @@ def fit_surrogate(
         metrics=tuple(model for model, _ in fitted),
     )
     return Surrogate(manifest, tuple(part for _, parts in fitted for part in parts))
+
+
+def _columns(
+    bench: Benchmark, recipe: Protocol, primary: str, metrics: Sequence[str], allow_test: bool
+) -> list[Metric]:
+    """What is fitted, the primary metric first.
+
+    Raises:
+        UnknownNameError: no such metric.
+        TaskError: a test column without `allow_test`.
+    """
+    wanted = [primary, *metrics]
+    if not metrics and "train_seconds" in recipe.cost:
+        wanted.append("train_seconds")
+    columns = [bench.metric(metric, recipe.name) for metric in dict.fromkeys(wanted)]
+    for metric in columns:
+        if metric.is_test and not allow_test:
+            raise TaskError(
+                f"{metric.name} of {bench.name} holds test data ({metric.split}); a surrogate of it is a test column "
+                "too. Leave it out, or say allow_test=True (--allow-test)"
+            )
+    return columns
 
 
 class _Fitter:

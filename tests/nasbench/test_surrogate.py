@@ -45,7 +45,7 @@ def true_deviation(mean):
     return 0.2 + 0.04 * (95 - mean)
 
 
-def write_world(folder, name="toy", space=SPACE, rows=700, repeats=3, seed=0, test=False, ids=None, failed=0):
+def write_world(folder, name="toy", space=SPACE, rows=700, repeats=3, seed=0, test=False, twice=None, failed=0):
     """A partial table of a known world in a home; returns its benchmark's name."""
     rng = np.random.default_rng(seed)
     genotypes = np.unique(space.sample(rng, 2 * rows), axis=0)
@@ -53,6 +53,8 @@ def write_world(folder, name="toy", space=SPACE, rows=700, repeats=3, seed=0, te
     mean = true_mean(genotypes)
     values = mean[:, None] + true_deviation(mean)[:, None] * rng.standard_normal((len(mean), repeats))
     values[:failed] = np.nan
+    if twice is not None:
+        values[twice:, 1:] = np.nan
     final = {"val_accuracy": Column(values, "maximize", "%", "valid")}
     if test:
         final["test_accuracy"] = Column(values - 1.0, "maximize", "%", "test")
@@ -62,7 +64,7 @@ def write_world(folder, name="toy", space=SPACE, rows=700, repeats=3, seed=0, te
         name=name, title="a known world", licence="none", citation="nobody", sources=({"name": "made up"},),
         space_kind=space.kind, space_definition=space.definition(), space_sha256=space.sha256, complete=False,
         genotypes=genotypes, canonical=np.arange(len(genotypes)),
-        source_ids=np.array(ids or [f"id{i}" for i in range(len(genotypes))], dtype=bytes),
+        source_ids=np.array([f"id{i}" for i in range(len(genotypes))], dtype=bytes),
         datasets={"default": Dataset("val_accuracy", {"full": Protocol("full", 20, final=final, cost=cost)})},
     )  # fmt: skip
     path = folder / "tables"
@@ -419,6 +421,13 @@ def test_rows_without_a_value_are_left_out_and_counted(home):
         "train_seconds": 300,
     }
     assert surrogate.manifest.base_rows == 300
+
+
+def test_noise_of_a_handful_is_unknown(home):
+    bench = load(write_world(home, "handful", rows=120, twice=5))
+    manifest = fit_surrogate(bench, "handful-surrogate", params=SMALL | {"n_estimators": 5}).manifest
+    assert manifest.metrics[0].noise is None
+    assert manifest.noise_floor is None
 
 
 def test_progress_reaches_its_end(home):
