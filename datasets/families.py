@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from nasbench.datasets.addons import join
 from nasbench.datasets.paths import cache_dir, data_dir
+from nasbench.datasets.surrogate_names import surrogate_names
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.schema import TableData
 from nasbench.store import Table
@@ -87,7 +88,7 @@ def installed_names() -> list[str]:
             names += [f"{family}/{dataset}" for dataset in Table(imported_path(family)).datasets]
         except TableError as error:
             log.warning("%s", error)
-    return names
+    return names + surrogate_names()
 
 
 def open_table(family: str) -> Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nasbench.datasets.addons import installed_addons
 from nasbench.datasets.families import FAMILIES, imported_families, imported_path
+from nasbench.datasets.surrogate_names import surrogate_families
 from nasbench.errors import TableError, UnknownNameError
 from nasbench.schema import TableData
 from nasbench.store import Table
@@ -46,6 +47,8 @@ def install(data: TableData, replace: bool = False) -> Path:
         TableError: an unusable name, a name that other content has, or a folder that cannot be written.
     """
     path = imported_path(check_name(data.name))
+    if data.name in surrogate_families():
+        raise TableError(f"{data.name!r} is the name of a fitted surrogate; choose another, or remove the surrogate")
     if path.exists():
         if _digest(path) == _digest_of(data, path):
             return path

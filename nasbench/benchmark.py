@@ -7,13 +7,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from importlib import import_module
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.datasets.addons import addon_files
-from nasbench.datasets.families import imported_path, installed_names, open_table
+from nasbench.datasets.families import FAMILIES, imported_path, installed_names, open_table
+from nasbench.datasets.surrogate_names import Identity, manifest_identity
 from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
 from nasbench.schema import Column, Dataset, Protocol
 from nasbench.space import Genotype, Genotypes, SearchSpace
@@ -22,6 +24,9 @@ from nasbench.spaces.table import TableSpace
 from nasbench.store import Table
 
 Floats = NDArray[np.float64]
+
+SERVED = {"surrogate": "nasbench.surrogate:SurrogateBenchmark"}
+"""Kinds of benchmarks without a table: kind -> module:class, made of a family, a dataset and its manifest's path."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,11 @@ class Metric:
         return 1 if self.direction == "maximize" else -1
 
     @property
+    def functional(self) -> bool:
+        """Whether it depends on the computed function only; costs and proxies see dead operations too."""
+        return self.split not in ("cost", "proxy")
+
+    @property
     def is_test(self) -> bool:
         """Whether the column holds test data, so that no search may read it unasked."""
         return "test" in self.split
@@ -65,6 +75,8 @@ class Benchmark:
     Not made by hand: `nasbench.load("nasbench201/cifar10")`. Pickled as its name.
 
     Attributes:
+        tabular: whether it has a table, so that rows, columns and the optimum are known; a benchmark
+            of another kind answers `query`, and raises `NoTableError` where a row is meant.
         name, family, dataset: `family/dataset` and its parts.
         table: the open `Table`.
         full_space: the search space of the whole family.
@@ -73,10 +85,12 @@ class Benchmark:
         noise_floor: of the primary metric in its unit, or None where seeds are not known.
     """
 
+    tabular: ClassVar[bool] = True
+
     def __init__(self, table: Table, dataset: str) -> None:
         if dataset not in table.datasets:
             raise UnknownNameError(f"dataset of {table.attrs['name']}", dataset, table.datasets)
-        self.table = table
+        self._table = table
         self.family, self.dataset = table.attrs["name"], dataset
         self.name = f"{self.family}/{dataset}"
         self._data: Dataset = table.datasets[dataset]
@@ -95,6 +109,11 @@ class Benchmark:
 
     # -- shape ----------------------------------------------------------------------------------
 
+    @property
+    def table(self) -> Table:
+        """The open table."""
+        return self._table
+
     @cached_property
     def space(self) -> SearchSpace:
         """Where to search: every member has a row."""
@@ -106,6 +125,24 @@ class Benchmark:
     def genotypes(self) -> Genotypes:
         """The whole table, `(A, G)`, read-only."""
         return self._covered(self.table.genotypes)
+
+    @property
+    def title(self) -> str:
+        """One line for listings."""
+        return str(self.table.attrs["title"])
+
+    def verify(self) -> None:
+        """Hash everything that answers are made of.
+
+        Raises:
+            TableError: a checksum differs.
+        """
+        self.table.verify()
+
+    @property
+    def source_ids(self) -> NDArray[np.bytes_]:
+        """Official id of each architecture, `(A,)`."""
+        return self._covered(self.table.source_ids)
 
     @cached_property
     def classes(self) -> NDArray[np.int64]:
@@ -182,6 +219,19 @@ class Benchmark:
             self._known[protocol] = self._data.columns(protocol)
         return self._known[protocol]
 
+    def metric(self, name: str, protocol: str | None = None) -> Metric:
+        """What one column of a protocol means.
+
+        Raises:
+            UnknownNameError: no such metric or protocol.
+        """
+        self._column(name, protocol)
+        return self.metrics_of(protocol)[name]
+
+    def noise_known(self, metric: str, protocol: str | None = None) -> bool:
+        """Whether one training of an architecture can differ from its mean here."""
+        return bool(self.column(metric, protocol).shape[1] > 1)
+
     def _column(self, metric: str, protocol: str | None) -> Column:
         columns = self._columns(self.protocol(protocol).name)
         if metric not in columns:
@@ -233,6 +283,17 @@ class Benchmark:
         sign = self.metrics_of(protocol)[name].sign
         row = int(np.nanargmax(sign * values))
         return tuple(self.genotypes[row].tolist()), float(values[row])
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the numbers come from: content checksum, licence, citation, sources, add-ons."""
+        attrs = self.table.attrs
+        return {
+            "content_sha256": attrs["content_sha256"],
+            "licence": attrs["licence"],
+            "citation": attrs["citation"],
+            "sources": self.table.sources,
+            "addons": {addon.attrs["name"]: addon.attrs["content_sha256"] for addon in self.table.addons},
+        }
 
     def digest(self, metric: str, protocol: str | None = None) -> str:
         """sha256 of a column's bytes and curve: part of the key of each run that reads it."""
@@ -442,7 +503,7 @@ def repeat_mean(values: Floats) -> Floats:
 
 
 def load(name: str) -> Benchmark:
-    """The benchmark `family/dataset`, from an installed data package or an imported table.
+    """The benchmark `family/dataset`, from an installed data package, an imported table or a fitted surrogate.
 
     Cached a process. No network is used.
 
@@ -453,8 +514,11 @@ def load(name: str) -> Benchmark:
     if not isinstance(name, str):
         raise UnknownNameError("benchmark", name, installed_names())
     family, _, dataset = name.partition("/")
+    identity = _identity(family)
     try:
-        return _load(family, dataset or "default", _identity(family))
+        if not identity and family not in FAMILIES and (served := manifest_identity(family, dataset or "default")):
+            return _load_served("surrogate", family, dataset or "default", served)
+        return _load(family, dataset or "default", identity)
     except UnknownNameError:
         hint = _fetch_hint(family) or "`nasbench list` describes them."
         raise UnknownNameError("benchmark", name, installed_names(), hint=hint) from None
@@ -491,6 +555,13 @@ def _imported_file(family: str, home: str | None) -> str:
 @lru_cache(maxsize=64)
 def _load(family: str, dataset: str, identity: FileIdentity) -> Benchmark:
     return Benchmark(_open(family, identity), dataset)
+
+
+@lru_cache(maxsize=64)
+def _load_served(kind: str, family: str, dataset: str, identity: Identity) -> Benchmark:
+    module, _, name = SERVED[kind].partition(":")
+    made: Benchmark = getattr(import_module(module), name)(family, dataset, identity[0][0])
+    return made
 
 
 @lru_cache(maxsize=16)

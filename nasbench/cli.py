@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from nasbench import __version__
-from nasbench.commands import compare, fetch, look, tables
+from nasbench.commands import compare, fetch, look, surrogate, tables
 from nasbench.commands.formats import FormatGroup
 from nasbench.errors import NasbenchError
 
@@ -59,6 +59,14 @@ app.command(
     epilog=_examples("fetch nasbench201-test", "fetch nasbench201-hardware", "info nasbench201/cifar10", "list --all")
 )(fetch.fetch)
 app.command(epilog=_examples("remove mine", "remove nasbench201-test"))(tables.remove)
+app.command(
+    epilog=_examples(
+        "surrogate nas-bench-mr/cls-10c",
+        "surrogate accel-nasbench/imagenet --metric train_seconds --metric vck190_latency_ms --name accel",
+        "surrogate hat/wmt14ende_gpu_titanxp --predictor xgboost --param members=5 --seed 1 --json",
+        "compare --tasks nas-bench-mr-surrogate/cls-10c",
+    )
+)(surrogate.surrogate)
 import_app.command(
     "csv",
     epilog=_examples(

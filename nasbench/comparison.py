@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasbench import experiment
+from nasbench.benchmark import Benchmark
 from nasbench.errors import RecordsError, TaskError
 from nasbench.records import Records
 from nasbench.run import TRACE_VERSION, Run
@@ -87,20 +88,11 @@ class Comparison:
     def provenance(self) -> dict[str, Any]:
         """What it takes to do the same again: versions, tables, tasks, entries, seeds, trace hashes."""
         tasks = {run.task.id: run.task for run in self.runs}
-        tables = {task.bench.family: task.bench.table for task in tasks.values()}
+        tables = {_table_name(task.bench): task.bench.provenance() for task in tasks.values()}
         return {
             "command": self.command,
             "versions": {"python": platform.python_version(), "trace": TRACE_VERSION, **_versions()},
-            "tables": {
-                family: {
-                    "content_sha256": table.attrs["content_sha256"],
-                    "licence": table.attrs["licence"],
-                    "citation": table.attrs["citation"],
-                    "sources": table.sources,
-                    "addons": {addon.attrs["name"]: addon.attrs["content_sha256"] for addon in table.addons},
-                }
-                for family, table in sorted(tables.items())
-            },
+            "tables": dict(sorted(tables.items())),
             "tasks": [{"id": task.id, "name": task.name, **task.identity()} for task in tasks.values()],
             "strategies": [entry._asdict() for entry in dict.fromkeys(run.entry for run in self.runs)],
             "seeds": sorted({run.seed for run in self.runs}),
@@ -184,6 +176,11 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     if isinstance(seeds, bool) or not isinstance(seeds, Iterable):
         raise TaskError(f"seeds is a number of seeds or a list of them, got {seeds!r}")
     return list(seeds)
+
+
+def _table_name(bench: Benchmark) -> str:
+    """What the provenance calls a benchmark's data: one table a family, one surrogate a dataset."""
+    return bench.family if bench.tabular else bench.name
 
 
 def _versions() -> dict[str, str]:

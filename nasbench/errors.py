@@ -32,6 +32,10 @@ class NotInTableError(NasbenchError, LookupError):
     """A valid architecture that a partial table does not list."""
 
 
+class NoTableError(NasbenchError, LookupError):
+    """A question that only a table can answer (its rows, its columns), put to a benchmark without one."""
+
+
 class TableError(NasbenchError):
     """A table file that is missing, truncated, altered, foreign, or cannot be written."""
 

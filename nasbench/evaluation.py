@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasbench.benchmark import repeat_mean
 from nasbench.errors import GenotypeError, StrategyError
 from nasbench.problem import Observation, Trial
-from nasbench.space import Genotype
+from nasbench.space import Genotype, Genotypes
 from nasbench.streams import noise_key, uniform_picker
 from nasbench.task import Task
 
@@ -24,6 +24,14 @@ Outcome: TypeAlias = tuple[int, float, Observation, float, bool]
 told, whose cost moves the clock: simulated seconds, or epochs, or 1, whichever the dataset has;
 newly trained epochs, 0 where it declares none; whether it counts against `evaluations`).
 """
+
+
+class Located(NamedTuple):
+    """Which architectures some outcomes are of: genotypes `(n, G)`, rows `(n,)`, canonical classes `(n,)`."""
+
+    genotypes: Genotypes
+    rows: NDArray[np.int64]
+    classes: NDArray[np.int64]
 
 
 class Level(NamedTuple):
@@ -86,6 +94,11 @@ class Evaluator:
         if self._task.charge == "all":
             return train(row)
         return self._distinct(row, epoch, train)
+
+    def locate(self, rows: NDArray[np.int64]) -> Located:
+        """Genotypes and classes of architectures by the first item of their outcomes, the row."""
+        bench = self._task.bench
+        return Located(bench.genotypes[rows], rows, bench.classes[rows])
 
     def _place(self, genotype: Genotype) -> int:
         """Row of an architecture of the task's space, remembered for the runs to come."""

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass, replace
+from functools import cached_property
 from heapq import heappop, heappush
 from itertools import chain
 from operator import itemgetter
@@ -16,9 +17,11 @@ from time import perf_counter
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench.errors import StrategyError, TaskError
 from nasbench.evaluation import Evaluator, Outcome
+from nasbench.off_table import OffTableEvaluator
 from nasbench.problem import Trial
 from nasbench.run import TRACE_VERSION, Entry, Ledger, Run, trace_dtype
 from nasbench.strategies import REGISTRY, create
@@ -68,7 +71,7 @@ def run_key(task: Task, entry: Entry, seed: int) -> str:
         for name in sorted(reads)
         if name in bench.metrics_of(protocol)
     }
-    if task.charge == "unique-class":
+    if task.charge == "unique-class" and bench.tabular:
         digests["classes"] = hashlib.sha256(bench.classes.tobytes()).hexdigest()
     identity = {
         "columns": digests,
@@ -173,6 +176,11 @@ class _Driver:
         self.finishes: list[float] = []
         self.ask_seconds = self.tell_seconds = 0.0
 
+    @cached_property
+    def evaluator(self) -> Evaluator | OffTableEvaluator:
+        """What answers trials: the task's table, or a benchmark without one."""
+        return (Evaluator if self.task.bench.tabular else OffTableEvaluator)(self.task, self.seed)
+
     def start(self, rng: np.random.Generator) -> None:
         begin = perf_counter()
         self.strategy.start(self.task.problem(self.seed), rng)
@@ -184,7 +192,7 @@ class _Driver:
         running: list[Event] = []
         add_outcome, add_number, add_worker = self.outcomes.append, self.numbers.append, self.workers.append
         add_start, add_finish = self.starts.append, self.finishes.append
-        evaluate = Evaluator(task, self.seed).evaluate
+        evaluate = self.evaluator.evaluate
         ask, tell = self.strategy.ask, self.strategy.tell
         evaluations = sys.maxsize if task.evaluations is None else task.evaluations
         seconds = math.inf if task.seconds is None else task.seconds
@@ -261,19 +269,21 @@ class _Driver:
     def result(self, key: str, entry: Entry, error: str) -> Run:
         task, outcomes = self.task, self.outcomes
         trace = np.zeros(len(outcomes), dtype=trace_dtype(task.space.length, len(task.objectives)))
+        numbers = classes = np.empty(0, dtype=np.int64)
         if outcomes:
-            rows, epochs, observations, _, _ = zip(*outcomes, strict=True)
+            first, epochs, observations, _, _ = zip(*outcomes, strict=True)
             values, costs, _ = zip(*observations, strict=True)
             flat = np.fromiter(chain.from_iterable(values), float).reshape(trace["value"].shape)
-            trace["row"], trace["value"] = np.fromiter(rows, np.int64), flat
-            trace["genotype"] = task.bench.genotypes[trace["row"]]
-            for name, numbers in (
+            numbers = np.fromiter(first, np.int64)
+            trace["value"] = flat
+            trace["genotype"], trace["row"], classes = self.evaluator.locate(numbers)
+            for name, values_of in (
                 ("epoch", epochs),
                 ("cost", costs),
                 ("start", self.starts),
                 ("finish", self.finishes),
             ):
-                trace[name] = np.fromiter(numbers, float)
+                trace[name] = np.fromiter(values_of, float)
             trace["worker"] = self.workers
         trace.flags.writeable = False
         return Run(
@@ -282,7 +292,7 @@ class _Driver:
             entry=entry,
             seed=self.seed,
             trace=trace,
-            ledger=_ledger(task, trace, outcomes),
+            ledger=_ledger(task, trace, outcomes, numbers, classes),
             stop=self.stop,
             error=error,
             fit_seconds=self.tell_seconds,
@@ -305,15 +315,21 @@ def _waiting(outcome: Outcome, running: list[Event], clock: float) -> float:
     return max(ends, default=clock) - clock
 
 
-def _ledger(task: Task, trace: np.ndarray, outcomes: Sequence[Outcome]) -> Ledger:
-    rows = trace["row"].tolist()
+def _ledger(
+    task: Task,
+    trace: NDArray[Any],
+    outcomes: Sequence[Outcome],
+    numbers: NDArray[np.int64],
+    classes: NDArray[np.int64],
+) -> Ledger:
+    """What a run spent; `numbers` tell its architectures apart, `classes` their canonical classes, both `(n,)`."""
+    unique = len(set(numbers.tolist()))
     value = trace["value"].reshape(len(trace), len(task.objectives))
-    unique = set(rows)
     return Ledger(
-        raw=len(rows),
-        unique=len(unique),
-        unique_classes=len(set(task.bench.classes[trace["row"]].tolist())),
-        repeated=len(rows) - len(unique),
+        raw=len(trace),
+        unique=unique,
+        unique_classes=len(set(classes.tolist())),
+        repeated=len(trace) - unique,
         failed=int(np.isnan(value).any(axis=1).sum()),
         charged=sum(map(itemgetter(4), outcomes)),
         seconds=float(trace["finish"].max(initial=0.0)),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +51,26 @@ def uniform_picker(key: int) -> Callable[[int, int], int]:
         return (((z ^ (z >> 31)) >> 32) * count) >> 32
 
     return pick
+
+
+def genotype_counter(genotype: Sequence[int]) -> int:
+    """64-bit hash of an architecture: its counter in a noise stream where no table gives it a row."""
+    packed = struct.pack(f"<{len(genotype)}i", *genotype)
+    return int.from_bytes(hashlib.sha256(packed).digest()[:8], "little")
+
+
+def normal_drawer(key: int) -> Callable[[int], float]:
+    """A function counter -> a standard normal number, fixed by key and counter only.
+
+    The quantile of 53 random bits, taken at the middle of their cell, so that it is finite.
+    """
+    pick, quantile = uniform_picker(key), NormalDist().inv_cdf
+
+    def draw(counter: int) -> float:
+        high, low = pick(counter, 1 << 32), pick(counter ^ MASK, 1 << 21)
+        return quantile((((high << 21) | low) + 0.5) * 2.0**-53)
+
+    return draw
 
 
 def uniform_indices(key: int, counters: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:

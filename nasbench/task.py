@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.benchmark import Benchmark, Metric, load
+from nasbench.benchmark import Benchmark, load
 from nasbench.errors import TaskError
 from nasbench.problem import Direction, Objective, Problem
 from nasbench.space import Genotype, SearchSpace
@@ -92,8 +92,7 @@ class Task:
         self._check_policies()
         names = self._objective_names()
         self._set(objective=names[0] if len(names) == 1 else tuple(names))
-        metrics = self.bench.metrics_of(self.protocol)
-        self._set(objectives=tuple(self._objective(n, metrics) for n in names))
+        self._set(objectives=tuple(self._objective(n) for n in names))
         self._check_repeat()
         self._check_times()
 
@@ -142,9 +141,8 @@ class Task:
             raise TaskError(f"objective must be one metric or several different ones, got {self.objective!r}")
         return names
 
-    def _objective(self, name: str, metrics: dict[str, Metric]) -> Objective:
-        self.bench.column(name, self.protocol)
-        metric = metrics[name]
+    def _objective(self, name: str) -> Objective:
+        metric = self.bench.metric(name, self.protocol)
         if metric.is_test and not self.allow_test:
             raise TaskError(
                 f"{name} of {self.benchmark} holds test data ({metric.split}); a search must not see it. "
@@ -152,7 +150,7 @@ class Task:
                 "say 'searched on test'"
             )
         direction: Direction = "maximize" if metric.sign > 0 else "minimize"
-        return Objective(name, direction, functional=metric.split not in ("cost", "proxy"))
+        return Objective(name, direction, functional=metric.functional)
 
     def _check_repeat(self) -> None:
         if isinstance(self.repeat, str):
@@ -162,6 +160,8 @@ class Task:
         if isinstance(self.repeat, bool) or not isinstance(self.repeat, int | np.integer) or self.repeat < 0:
             raise TaskError(f"repeat must be random, mean or a number from 0, got {self.repeat!r}")
         self._set(repeat=int(self.repeat))
+        if not self.bench.tabular:
+            raise TaskError(f"{self.benchmark} has no numbered training runs; use repeat='random' or 'mean'")
         lacking = int(self._lacking().sum())
         if lacking == len(self.bench):
             raise TaskError(f"no architecture of {self.benchmark} has a training run {self.repeat}")
@@ -177,7 +177,7 @@ class Task:
             raise TaskError(
                 f"{self.benchmark} has no training times, so a budget of seconds means nothing; use evaluations"
             )
-        if self.seconds is not None:
+        if self.seconds is not None and self.bench.tabular:
             untimed = int(np.isnan(self.bench.column("train_seconds", self.protocol)).all(axis=1).sum())
             if untimed:
                 raise TaskError(
@@ -261,7 +261,7 @@ class Task:
     @property
     def noise_known(self) -> bool:
         """Whether the table has several training runs of the first objective."""
-        return bool(self.bench.column(self.objectives[0].name, self.protocol).shape[1] > 1)
+        return self.bench.noise_known(self.objectives[0].name, self.protocol)
 
     @property
     def searched_on_test(self) -> bool:
@@ -377,12 +377,12 @@ class Task:
         return runs[name]
 
     def repeat_shown(self, seed: int, rows: ArrayLike) -> NDArray[np.int64]:
-        """Number of the training run that each row shows in the run of a seed; -1 for the mean.
+        """Number of the training run that each row shows in the run of a seed; -1 for the mean, or no table.
 
         The same for every strategy of the seed, and for all metrics of a row.
         """
         rows = np.asarray(rows, dtype=np.int64)
-        if self.repeat == "mean":
+        if self.repeat == "mean" or not self.bench.tabular:
             return np.full(rows.shape, -1, dtype=np.int64)
         if isinstance(self.repeat, int):
             return np.full(rows.shape, self.repeat, dtype=np.int64)

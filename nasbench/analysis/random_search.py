@@ -261,7 +261,8 @@ def law_of(task: Task) -> RandomSearchLaw:
     truth = truth_of(task)
     shown = truth.shown
     if task.repeat == "mean":
-        shown = task.bench.mean(task.objectives[0].name, task.protocol)[:, None]
+        name = task.objectives[0].name
+        shown = (task.bench.mean(name, task.protocol) if task.bench.tabular else truth.mean)[:, None]
     elif not isinstance(task.repeat, str) and shown.shape[1] > 1:
         shown = shown[:, [task.repeat]]
     return RandomSearchLaw(shown, truth.sign, truth.listed, key=task.id)

@@ -50,16 +50,14 @@ def log_ratios(group: TaskRuns, strategy: str) -> Floats:
 
     NaN where a seed is missing, its run has no incumbent, or there is no equal number of draws.
     """
-    truth = group.truth
-    log_draws = np.log(truth.draws)
     draws = {seed: reference_draws(path.run) for seed, path in group.paths.get(strategy, {}).items()}
     counts = sorted({n for n in draws.values() if n is not None})
-    expected = dict(zip(counts, law_of(group.task).moments(log_draws, counts).mean.tolist(), strict=True))
+    expected = dict(zip(counts, law_of(group.task).moments(group.truth.log_draws, counts).mean.tolist(), strict=True))
     ratios = np.full(len(group.seeds), np.nan)
     for place, seed in enumerate(group.seeds):
         n = draws.get(seed)
-        if n is not None and len(rows := group.paths[strategy][seed].row) and rows[-1] >= 0:
-            ratios[place] = log_draws[rows[-1]] - expected[n]
+        if n is not None:
+            ratios[place] = group.paths[strategy][seed].log_draws - expected[n]
     return ratios
 
 

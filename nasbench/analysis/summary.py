@@ -58,7 +58,6 @@ def _final(one: TaskRuns, strategy: str, seed: int, path: Path) -> dict[str, Any
     run, ledger = path.run, path.run.ledger
     led = bool(len(path.step)) and path.step[-1] >= 0
     genotype = tuple(run.trace["genotype"][path.step[-1]].tolist()) if led else ()
-    listed = led and path.row[-1] >= 0
     return {
         "task": one.label,
         "strategy": strategy,
@@ -71,7 +70,7 @@ def _final(one: TaskRuns, strategy: str, seed: int, path: Path) -> dict[str, Any
         "held_out_regret": path.final("held_out_regret"),
         "test_regret": path.final("test_regret"),
         "reached_optimum": path.final("table_regret") <= VALUE_TOLERANCE,
-        "log_draws": float(np.log(one.truth.draws[path.row[-1]])) if listed else float("nan"),
+        "log_draws": path.log_draws,
         "evaluations": ledger.charged,
         "trials": ledger.raw,
         "unique": ledger.unique,

@@ -62,9 +62,15 @@ class Truth:
         """`(A,)` best test mean - test mean, >= 0; all NaN without a test column."""
         if self.test is None:
             return np.full(len(self.mean), np.nan)
-        best = np.nanmax(np.where(self.listed, self.sign * self.test, np.nan))
-        regrets: Floats = best - self.sign * self.test
+        regrets: Floats = self.best_test - self.sign * self.test
         return regrets
+
+    @cached_property
+    def best_test(self) -> float:
+        """Best test utility (sign times test mean) among the listed; NaN without a test column."""
+        if self.test is None:
+            return float("nan")
+        return float(np.nanmax(np.where(self.listed, self.sign * self.test, np.nan)))
 
     @cached_property
     def test_floor(self) -> float:
@@ -79,11 +85,25 @@ class Truth:
         k counts the listed architectures whose mean is as good or better; 1 for a row without a
         value.
         """
-        utility = np.where(np.isnan(self.mean), -np.inf, self.sign * self.mean)
-        ranked = np.sort(utility[self.listed])
-        as_good = len(ranked) - np.searchsorted(ranked, utility, side="left")
+        return self.expected_draws(self.mean)
+
+    @cached_property
+    def log_draws(self) -> Floats:
+        """`(A,)` log E."""
+        return np.asarray(np.log(self.draws))
+
+    def expected_draws(self, means: Floats) -> Floats:
+        """E = (N + 1) / (k + 1) for any mean values `(n,)`; 1 for NaN."""
+        as_good = len(self._ranked) - np.searchsorted(self._ranked, self._utility(means), side="left")
         draws: Floats = (self.size + 1) / (as_good + 1)
         return draws
+
+    @cached_property
+    def _ranked(self) -> Floats:
+        return np.sort(self._utility(self.mean[self.listed]))
+
+    def _utility(self, means: Floats) -> Floats:
+        return np.where(np.isnan(means), -np.inf, self.sign * means)
 
     def at(self, values: Floats, rows: NDArray[np.int64]) -> Floats:
         """`values` at the rows, NaN where a row is -1 (an architecture outside the table)."""
@@ -129,6 +149,10 @@ def per_task(factory: Callable[[Task], Result]) -> Callable[[Task], Result]:
 @per_task
 def truth_of(task: Task) -> Truth:
     """The truth behind a task's first objective, under its scoring protocol."""
+    if not task.bench.tabular:
+        from nasbench.analysis.reference import sampled_truth  # built on `Truth`
+
+        return sampled_truth(task)
     bench, objective = task.bench, task.objectives[0]
     scored = task.score_protocol or task.protocol
     column = bench.column(objective.name, scored)

@@ -9,6 +9,7 @@ import numpy as np
 from nasbench.analysis.families import TOO_FEW, generalise
 from nasbench.analysis.groups import TaskRuns, group
 from nasbench.analysis.pairwise import Comparison, compare_groups, comparisons
+from nasbench.analysis.reference import caution
 from nasbench.analysis.truth import noise_floor_of
 from nasbench.run import Run
 
@@ -83,10 +84,12 @@ def _cautions(one: TaskRuns) -> list[str]:
             f"{one.label} is idealised: strategies saw the mean of several trainings and paid for one, "
             "so real searches end worse."
         )
+    if about := caution(task):
+        lines.append(f"{one.label} is a {about[0].lower()}{about[1:]}")
     if not task.noise_known:
         lines.append(
-            f"{one.label}: noise unknown, the table holds one training run an architecture and observations "
-            "are noise-free."
+            f"{one.label}: noise unknown, the table {'' if task.bench.tabular else 'behind it '}holds "
+            "one training run an architecture and observations are noise-free."
         )
     for strategy, paths in one.paths.items():
         failed = [path.run for path in paths.values() if path.run.failed]

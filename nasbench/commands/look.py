@@ -42,16 +42,30 @@ def list_(
 
 def _benchmarks() -> list[dict[str, Any]]:
     from nasbench.datasets.families import imported_families, installed_names
+    from nasbench.datasets.surrogate_names import surrogate_names
 
-    imported = set(imported_families())
+    imported, surrogates = set(imported_families()), set(surrogate_names())
     return [
-        {
+        {"name": name, "from": "fitted", "what": _surrogate_title(name)}
+        if name in surrogates
+        else {
             "name": name,
             "from": _origin(family := name.partition("/")[0], family in imported),
             "what": _title(family, family in imported),
         }
         for name in installed_names()
     ]
+
+
+def _surrogate_title(name: str) -> str:
+    """One line about a surrogate, also where its manifest is damaged."""
+    from nasbench.benchmark import load
+    from nasbench.errors import TableError
+
+    try:
+        return load(name).title
+    except TableError as error:
+        return f"damaged surrogate: {error}"
 
 
 def _origin(family: str, imported: bool) -> str:
@@ -61,8 +75,11 @@ def _origin(family: str, imported: bool) -> str:
 
 
 def _licence(family: str) -> str:
+    """Licence of a family's data; of a surrogate its base's, which `info` gives."""
     from nasbench.datasets.families import FAMILIES, imported_families, open_base
 
+    if family not in FAMILIES and family not in imported_families():
+        return ""
     return open_base(family).attrs["licence"] if family in imported_families() else FAMILIES[family].licence
 
 
@@ -159,7 +176,12 @@ def info(
 
     bench = load(name)
     if verify:
-        bench.table.verify()
+        bench.verify()
+    if not bench.tabular:
+        from nasbench.commands.surrogate import show
+
+        show(bench, verify, as_json)
+        return
     facts = _facts(bench, verify, protocol)
     if as_json:
         typer.echo(json.dumps(facts, indent=2))

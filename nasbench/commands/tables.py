@@ -80,8 +80,15 @@ def export(
     typer.echo(f"wrote {(export_csv if csv else export_parquet)(bench, target, long=long)}")
 
 
-def remove(family: Annotated[str, typer.Argument(metavar="NAME", help="An imported table or an add-on.")]) -> None:
-    """Remove an imported table or a fetched add-on from this machine."""
+def remove(
+    family: Annotated[str, typer.Argument(metavar="NAME", help="An imported table, an add-on, or a surrogate.")],
+) -> None:
+    """Remove an imported table, a fetched add-on, or a surrogate (all of its family, or FAMILY/DATASET)."""
     from nasbench.datasets.install import remove as remove_table
+    from nasbench.datasets.surrogate_files import remove_surrogate
+    from nasbench.datasets.surrogate_names import surrogate_families
 
+    if family.partition("/")[0] in surrogate_families():
+        typer.echo(f"removed {remove_surrogate(family)}")
+        return
     typer.echo(f"removed {remove_table(family.partition('/')[0])}")

@@ -124,6 +124,8 @@ def labels_of(facts: TaskFacts) -> list[tuple[str, str]]:
     labels = []
     if facts.searched_on_test:
         labels.append(("searched on test", "The objective is a test column: its numbers say nothing about new data."))
+    if facts.surrogate:
+        labels.append(("surrogate", facts.surrogate))
     labels += {
         "idealised": [("idealised", "A search saw the mean of several trainings and was charged for one.")],
         "noise unknown": [("noise unknown", "One training run an architecture: observations are noise-free.")],

@@ -24,7 +24,7 @@ class TaskFacts(NamedTuple):
     Attributes:
         label: as in the frames.
         metric, unit, direction: of the first objective.
-        optimum: best mean of the table.
+        optimum: best mean of the table (the best known of a surrogate).
         architectures: how many may be asked for.
         budget: in words.
         noise: `sampled`, `idealised`, `fixed run` or `noise unknown`.
@@ -33,6 +33,7 @@ class TaskFacts(NamedTuple):
         charge: which evaluations are charged (`all`, `unique`, `unique-class`).
         workers: simulated workers.
         has_times: whether the clock counts simulated seconds.
+        surrogate: where values are predictions, how good those are and what regret means; else "".
     """
 
     label: str
@@ -48,6 +49,7 @@ class TaskFacts(NamedTuple):
     charge: str = "all"
     workers: int = 1
     has_times: bool = False
+    surrogate: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def facts_of(task: Task, label: str) -> TaskFacts:
     """The facts of a task."""
+    from nasbench.analysis.reference import caution
     from nasbench.analysis.truth import noise_floor_of, noise_label, truth_of
 
     objective, truth = task.objectives[0], truth_of(task)
@@ -157,7 +160,7 @@ def facts_of(task: Task, label: str) -> TaskFacts:
         unit=task.bench.metrics_of(task.protocol)[objective.name].unit,
         direction=objective.direction,
         optimum=truth.optimum,
-        architectures=truth.size,
+        architectures=truth.size if task.bench.tabular else task.space.size,
         budget=" or ".join(limits),
         noise=noise_label(task),
         noise_floor=noise_floor_of(task),
@@ -165,4 +168,5 @@ def facts_of(task: Task, label: str) -> TaskFacts:
         charge=task.charge,
         workers=task.workers,
         has_times=task.has_times,
+        surrogate=caution(task),
     )

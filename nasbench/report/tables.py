@@ -103,7 +103,8 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
             lambda r: Cell(f"{r['seeds']:.0f}", order(float(r["seeds"])), _failed(r["failed_runs"])),
         ),
     ]
-    return table(facts.label, columns, rows, [_not_shown(missing)] if missing else [])
+    notes = [_not_shown(missing)] if missing else []
+    return table(facts.label, columns, rows, [facts.surrogate, *notes] if facts.surrogate else notes)
 
 
 def _failed(runs: float) -> str:

@@ -29,6 +29,7 @@ class Bench:
 
     name, family, objective, noise_floor = "toy/six", "toy", "val_accuracy", 1.5
     classes = CLASSES
+    tabular = True
 
     def __init__(self, column=COLUMN, test=True):
         self._column, self._test = column, test

@@ -1,0 +1,179 @@
+"""What runs on a benchmark without a table are scored against: a reference sample of its space.
+
+A space that is too large to list has no known optimum and no exact count of architectures as good as
+one. A fixed uniform sample stands in for it. The best known value is the best prediction of the sample
+and of climbs from the best architectures of the table behind the surrogate. The number of random draws
+until one as good is counted in the sample, which bounds it from below where a run beats all of it. A
+small enough space is taken whole, and then both are exact.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.analysis.truth import Floats, Truth, truth_of
+from nasbench.datasets.paths import cache_dir
+from nasbench.table_file import write_whole
+from nasbench.streams import generator
+from nasbench.surrogate_regions import BEST_TENTH
+
+if TYPE_CHECKING:
+    from nasbench.space import Genotype, Genotypes, SearchSpace
+    from nasbench.surrogate import SurrogateBenchmark
+    from nasbench.task import Task
+
+log = logging.getLogger(__name__)
+
+REFERENCE_SIZE = 100_000
+"""Architectures of a reference sample: it resolves speed-ups over random search up to 100,000 draws."""
+
+NOISE_DRAWS = 4
+"""Trainings of each that stand for training noise in the law of random search."""
+
+_FOLDER = "reference-samples"
+
+
+@dataclass(frozen=True, eq=False)
+class SampledTruth(Truth):
+    """A truth whose rows are those of a reference sample.
+
+    Attributes:
+        best_known: best prediction of the sample, and of climbs from the table behind the surrogate.
+        best_known_test: the same of the test column; NaN without one.
+        test_of_best: predicted test value of the architecture with the best known value; NaN likewise.
+        whole: whether the sample is the whole space.
+    """
+
+    best_known: float = float("nan")
+    best_known_test: float = float("nan")
+    test_of_best: float = float("nan")
+    whole: bool = False
+
+    @property
+    def optimum(self) -> float:
+        """Best known value, in the metric's direction; a run may find a better one."""
+        return self.best_known
+
+    @property
+    def best_test(self) -> float:
+        """Best known test utility."""
+        return self.sign * self.best_known_test
+
+    @property
+    def test_floor(self) -> float:
+        """Test regret of the architecture with the best known value."""
+        return self.sign * (self.best_known_test - self.test_of_best)
+
+
+def reference_genotypes(space: SearchSpace, size: int = REFERENCE_SIZE) -> Genotypes:
+    """The reference sample `(n, G)` of a space: all of it up to `size`, else `size` uniform draws.
+
+    The same for every surrogate of the space.
+    """
+    if space.size <= size:
+        return space.all()
+    return space.sample(generator("reference sample", space.sha256, size), size)
+
+
+def reference_of(bench: SurrogateBenchmark, metric: str, size: int = REFERENCE_SIZE) -> Floats:
+    """Predicted means `(n,)` of the reference sample; kept on disk, since they take a while.
+
+    A kept file that is damaged, or cannot be written, is computed anew.
+    """
+    path = cache_dir() / _FOLDER / f"{bench.digest(metric)}-{size}.f8"
+    kept = _read(path, min(size, bench.space.size))
+    if kept is not None:
+        return kept
+    values = bench.predict(reference_genotypes(bench.space, size), metric)[0]
+    body = values.astype("<f8").tobytes()
+    try:
+        write_whole(path, hashlib.sha256(body).digest() + body)
+    except OSError as error:
+        log.warning("the reference sample of %s cannot be kept: %s", bench.name, error)
+    return values
+
+
+def _read(path: Path, count: int) -> Floats | None:
+    """The kept values, where there are as many as expected and their checksum is right."""
+    try:
+        if path.stat().st_size != 32 + 8 * count:
+            return None
+        content = path.read_bytes()
+    except OSError:
+        return None
+    body = content[32:]
+    if hashlib.sha256(body).digest() != content[:32]:
+        return None
+    return np.frombuffer(body, dtype="<f8").astype(np.float64)
+
+
+def sampled_truth(task: Task) -> SampledTruth:
+    """The truth behind a task on a benchmark without a table: its first objective's reference sample."""
+    bench, objective = cast("SurrogateBenchmark", task.bench), task.objectives[0]
+    mean = reference_of(bench, objective.name)
+    test_name = bench.test_metric(objective.name, task.protocol)
+    test = None if test_name is None else reference_of(bench, test_name)
+    best, best_value = _best_known(bench, objective.name, mean, objective.sign)
+    return SampledTruth(
+        sign=objective.sign,
+        shown=_shown(task, mean),
+        column=mean[:, None],
+        mean=mean,
+        listed=np.ones(len(mean), dtype=bool),
+        test=test,
+        best_known=best_value,
+        best_known_test=np.nan if test is None else _best_known(bench, test_name, test, objective.sign)[1],
+        test_of_best=np.nan if test is None else bench.query(best, test_name),
+        whole=len(mean) == bench.space.size,
+    )
+
+
+def _best_known(bench: SurrogateBenchmark, metric: str | None, sample: Floats, sign: int) -> tuple[Genotype, float]:
+    """The architecture with the best prediction of the sample and of the climbs, and that prediction."""
+    model, row = bench.model(metric), int(np.argmax(sign * sample))
+    if sign * sample[row] > sign * model.best_value:
+        return tuple(reference_genotypes(bench.space)[row].tolist()), float(sample[row])
+    return model.best, model.best_value
+
+
+def _shown(task: Task, mean: Floats) -> Floats:
+    """What a search is shown of each architecture of the sample, `(n, draws)`."""
+    bench, objective = cast("SurrogateBenchmark", task.bench), task.objectives[0]
+    noise = bench.model(objective.name).noise
+    if task.repeat == "mean" or noise is None:
+        return mean[:, None]
+    rng = generator("reference noise", bench.digest(objective.name))
+    draws: NDArray[np.float64] = rng.standard_normal((len(mean), NOISE_DRAWS))
+    return np.asarray(mean[:, None] + noise.at(mean)[:, None] * draws)
+
+
+def caution(task: Task) -> str:
+    """What must be said of results on a surrogate: how good its predictions are, what regret means there.
+
+    Empty where the benchmark is a table.
+    """
+    if task.bench.tabular:
+        return ""
+    bench, truth = cast("SurrogateBenchmark", task.bench), cast(SampledTruth, truth_of(task))
+    model = bench.model(task.objectives[0].name)
+    held = model.held_out
+    figures = f"held-out Kendall tau {held.tau:.2f}, R2 {held.r2:.2f}, 95 % intervals hold {held.coverage_95:.0%}"
+    best = next((one for one in model.validation if one.region == BEST_TENTH and not one.baseline), None)
+    if best is not None:
+        figures += f"; tau {best.tau:.2f} among the best tenth when that is held out"
+    if truth.whole:
+        meaning = "Regret is against its best prediction over the whole space."
+    else:
+        meaning = (
+            f"Regret is against the best known prediction, of a reference sample of {len(truth.mean):,} and of climbs "
+            "from the table's best, and is below 0 where a run beats that; random search is that on the sample, and "
+            "speed-ups are lower bounds where a run beats all of the sample."
+        )
+    return f"Surrogate of {bench.manifest.base}: its values are predictions ({figures}). {meaning}"
