@@ -25,7 +25,7 @@ from nasbench.store import Table
 
 Floats = NDArray[np.float64]
 
-SERVED = {"surrogate": "nasbench.surrogate:SurrogateBenchmark"}
+SERVED = {"surrogate": "nasbench.surrogates.benchmark:SurrogateBenchmark"}
 """Kinds of benchmarks without a table: kind -> module:class, made of a family, a dataset and its manifest's path."""
 
 

@@ -21,7 +21,7 @@ from nasbench.streams import genotype_counter, noise_key, normal_drawer
 from nasbench.task import Task
 
 if TYPE_CHECKING:
-    from nasbench.surrogate import SurrogateBenchmark
+    from nasbench.surrogates.benchmark import SurrogateBenchmark
 
 
 class OffTableEvaluator:

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from nasbench.analysis.truth import Floats, Truth, truth_of
 from nasbench.datasets.paths import cache_dir
-from nasbench.table_file import write_whole
 from nasbench.streams import generator
-from nasbench.surrogate_regions import BEST_TENTH
+from nasbench.surrogates.regions import BEST_TENTH
+from nasbench.table_file import write_whole
 
 if TYPE_CHECKING:
     from nasbench.space import Genotype, Genotypes, SearchSpace
-    from nasbench.surrogate import SurrogateBenchmark
+    from nasbench.surrogates.benchmark import SurrogateBenchmark
     from nasbench.task import Task
 
 log = logging.getLogger(__name__)

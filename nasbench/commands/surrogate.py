@@ -12,7 +12,7 @@ from nasbench.errors import TaskError
 
 if TYPE_CHECKING:
     from nasbench.benchmark import Benchmark
-    from nasbench.surrogate_manifest import Manifest
+    from nasbench.surrogates.manifest import Manifest
 
 
 def surrogate(
@@ -42,8 +42,8 @@ def surrogate(
     """
     from nasbench.benchmark import load
     from nasbench.datasets.surrogate_files import check_family
-    from nasbench.surrogate import install
-    from nasbench.surrogate_fit import fit_surrogate
+    from nasbench.surrogates.benchmark import install
+    from nasbench.surrogates.fit import fit_surrogate
 
     bench = load(name)
     family = check_family(out or f"{bench.family}-surrogate")

@@ -23,10 +23,10 @@ from nasbench.parameter import Parameter
 from nasbench.predictors.boosted_members import WALK_AFTER, BoostingParams
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
-from nasbench.table_file import write_table
 from nasbench.streams import genotype_counter, noise_key, normal_drawer
-from nasbench.surrogate import install
-from nasbench.surrogate_fit import fit_surrogate
+from nasbench.surrogates.benchmark import install
+from nasbench.surrogates.fit import fit_surrogate
+from nasbench.table_file import write_table
 
 SMALL = {"members": 4, "n_estimators": 80, "max_depth": 3, "learning_rate": 0.15}
 SPACE = GridSpace([Parameter(f"p{i}", (1, 2, 3, 4), True) for i in range(5)] + [Parameter("op", ("a", "b", "c"))])

@@ -21,9 +21,9 @@ from nasbench.comparison import compare
 from nasbench.parameter import Parameter
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
+from nasbench.surrogates.benchmark import install
+from nasbench.surrogates.fit import fit_surrogate
 from nasbench.table_file import write_table
-from nasbench.surrogate import install
-from nasbench.surrogate_fit import fit_surrogate
 
 SPACE = GridSpace([Parameter(f"p{i}", (1, 2, 3, 4), True) for i in range(5)])
 VAST = GridSpace([Parameter(f"p{i}", tuple(range(8)), True) for i in range(22)])

@@ -20,10 +20,10 @@ from nasbench.errors import NasbenchError, TableError, UnknownNameError
 from nasbench.parameter import Parameter
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.grid import GridSpace
+from nasbench.surrogates.benchmark import install
+from nasbench.surrogates.fit import fit_surrogate
+from nasbench.surrogates.manifest import parse_manifest
 from nasbench.table_file import write_table
-from nasbench.surrogate import install
-from nasbench.surrogate_fit import fit_surrogate
-from nasbench.surrogate_manifest import parse_manifest
 
 SPACE = GridSpace([Parameter(f"p{i}", (1, 2, 3), True) for i in range(6)])
 TINY = {"members": 2, "n_estimators": 3, "max_depth": 2}

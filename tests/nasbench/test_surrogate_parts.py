@@ -18,9 +18,9 @@ from nasbench.predictors.boosted_members import BoostingParams, Members, fit_mem
 from nasbench.predictors.tree_model import read_trees, to_bytes, trees_of
 from nasbench.predictors.tree_walk import DEEPEST, walker_of
 from nasbench.spaces.grid import GridSpace
-from nasbench.surrogate_quality import kendall_tau, quality, rounding_step
-from nasbench.surrogate_regions import LEAST_HELD_OUT, MOST_REGIONS, regions_of
-from nasbench.surrogate_scale import LEAST_REPEATED, NoiseModel, TargetScale
+from nasbench.surrogates.quality import kendall_tau, quality, rounding_step
+from nasbench.surrogates.regions import LEAST_HELD_OUT, MOST_REGIONS, regions_of
+from nasbench.surrogates.scale import LEAST_REPEATED, NoiseModel, TargetScale
 
 # -- scales -----------------------------------------------------------------------------------------------
 

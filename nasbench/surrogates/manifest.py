@@ -18,10 +18,10 @@ from nasbench.datasets.readers.safe_files import parse_json
 from nasbench.errors import GenotypeError, NasbenchError, TableError
 from nasbench.space import Genotype, SearchSpace
 from nasbench.spaces import from_definition
-from nasbench.strict_fields import Fields
-from nasbench.surrogate_quality import Quality
-from nasbench.surrogate_regions import BEST_TENTH
-from nasbench.surrogate_scale import NoiseModel, TargetScale
+from nasbench.surrogates.quality import Quality
+from nasbench.surrogates.regions import BEST_TENTH
+from nasbench.surrogates.scale import NoiseModel, TargetScale
+from nasbench.surrogates.strict_fields import Fields
 
 SCHEMA_VERSION = 1
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasbench.predictors.boosted_members import Members
 from nasbench.predictors.features import default_features
 from nasbench.space import Genotype, Genotypes, SearchSpace
-from nasbench.surrogate_scale import Floats, TargetScale
+from nasbench.surrogates.scale import Floats, TargetScale
 
 CLIMBS = 10
 """Architectures of the table from which the best known prediction is looked for."""

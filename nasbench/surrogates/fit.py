@@ -22,11 +22,11 @@ from nasbench.noise import noise_floor
 from nasbench.predictors.boosted_members import BoostingParams, FittedMembers, fit_members
 from nasbench.schema import Protocol
 from nasbench.space import Genotypes
-from nasbench.surrogate_manifest import Manifest, MetricModel, Part
-from nasbench.surrogate_predict import best_known, features_of, features_sha256, predicted
-from nasbench.surrogate_quality import ENSEMBLE, Quality, quality, rounding_step
-from nasbench.surrogate_regions import LEAST_HELD_OUT, regions_of
-from nasbench.surrogate_scale import Floats, NoiseModel, TargetScale
+from nasbench.surrogates.manifest import Manifest, MetricModel, Part
+from nasbench.surrogates.predict import best_known, features_of, features_sha256, predicted
+from nasbench.surrogates.quality import ENSEMBLE, Quality, quality, rounding_step
+from nasbench.surrogates.regions import LEAST_HELD_OUT, regions_of
+from nasbench.surrogates.scale import Floats, NoiseModel, TargetScale
 
 SAVABLE = ("xgboost",)
 """Predictors that can be kept as data: XGBoost writes its own format; the others have only pickles."""

@@ -2,7 +2,7 @@
 
 Loaded as any other (`nasbench.load("nas-bench-mr-surrogate/cls-10c")`), and the same to tasks, searches
 and comparisons. It has no rows: what needs them (`genotypes`, `column`, `optimum`, ...) raises
-`NoTableError`. `nasbench.surrogate_fit` makes one, `nasbench.surrogate_manifest` says what is kept of it.
+`NoTableError`. `nasbench.surrogates.fit` makes one, `nasbench.surrogates.manifest` says what is kept of it.
 
 Source: Zela et al., Surrogate NAS Benchmarks: Going Beyond the Limited Search Spaces of Tabular NAS
 Benchmarks, ICLR 2022.
@@ -25,9 +25,9 @@ from nasbench.predictors.boosted_members import Members
 from nasbench.schema import Column, Dataset, Protocol
 from nasbench.space import Genotype, Genotypes, SearchSpace
 from nasbench.store import Table
-from nasbench.surrogate_fit import SAVABLE, Surrogate
-from nasbench.surrogate_manifest import Manifest, MetricModel, parse_manifest
-from nasbench.surrogate_predict import features_of, features_sha256, predicted
+from nasbench.surrogates.fit import SAVABLE, Surrogate
+from nasbench.surrogates.manifest import Manifest, MetricModel, parse_manifest
+from nasbench.surrogates.predict import features_of, features_sha256, predicted
 
 REMEMBERED = 500_000
 """Predictions that are kept a metric; beyond that they are forgotten all at once."""
