@@ -105,7 +105,7 @@ class Benchmark:
         self._answers: dict[tuple[str, int | None], Callable[[int], float]] = {}
         self._curves: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._digests: dict[tuple[str, str], str] = {}
-        self._known: dict[str, dict[str, Column]] = {}
+        self._columns_of: dict[str, dict[str, Column]] = {}
 
     # -- shape ----------------------------------------------------------------------------------
 
@@ -215,9 +215,9 @@ class Benchmark:
 
     def _columns(self, protocol: str) -> dict[str, Column]:
         """All columns of a protocol by name, put together once."""
-        if protocol not in self._known:
-            self._known[protocol] = self._data.columns(protocol)
-        return self._known[protocol]
+        if protocol not in self._columns_of:
+            self._columns_of[protocol] = self._data.columns(protocol)
+        return self._columns_of[protocol]
 
     def metric(self, name: str, protocol: str | None = None) -> Metric:
         """What one column of a protocol means.
