@@ -364,7 +364,10 @@ class Benchmark:
         """
         if text in self.table.row_of_source:
             return tuple(self.table.genotypes[self.table.row_of_source[text]].tolist())
-        return self.full_space.parse(text)
+        try:
+            return self.full_space.parse(text)
+        except GenotypeError as error:
+            raise GenotypeError(f"{error}; nor is {text!r} an official id of {self.name}") from error
 
     def at(self, row: int, metric: str, repeat: int | None = None) -> float:
         """Value of a table row: the mean over its training repeats, or one of them.

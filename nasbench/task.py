@@ -53,7 +53,8 @@ class Task:
             simulated wall-clock, `epochs` sums over workers. At least one is needed.
         repeat: `random` (each architecture shows one of its training runs), `mean` (idealised:
             shows the mean of all, charges one), or the number of a training run.
-        missing: `exclude` searches only where the asked repeat exists; `error` refuses.
+        missing: `exclude` searches only architectures that have the asked repeat, or any value of each objective;
+            `error` refuses a repeat that some lack, and lets a trial without a value fail.
         charge: `all` trials, distinct rows (`unique`), or distinct canonical classes
             (`unique-class`: a member returns the first asked member's observation).
         protocol: training recipe that the search sees; the dataset's first by default.
@@ -202,15 +203,23 @@ class Task:
         return load(self.benchmark)
 
     def _lacking(self) -> NDArray[np.bool_]:
-        """Which rows lack the asked training run, `(A,)`."""
+        """Which rows lack what the task shows: the asked training run, or every run, of an objective; `(A,)`."""
         lacking = np.zeros(len(self.bench), dtype=bool)
         for objective in self.objectives:
             values = self.bench.column(objective.name, self.protocol)
-            if values.shape[1] == 1 and self.bench.metrics_of(self.protocol)[objective.name].split == "cost":
-                continue
-            number = int(self.repeat)
-            lacking |= np.isnan(values[:, number]) if number < values.shape[1] else True
+            single = values.shape[1] == 1 and not objective.functional
+            if single and self.missing != "exclude":
+                continue  # a trial that meets the gap fails
+            if isinstance(self.repeat, str) or single:
+                lacking |= np.isnan(values).all(axis=1)
+            else:
+                lacking |= np.isnan(values[:, self.repeat]) if self.repeat < values.shape[1] else True
         return lacking
+
+    @property
+    def listed(self) -> NDArray[np.bool_]:
+        """Which rows strategies search, `(A,)`: all of them, or under `missing="exclude"` those that have values."""
+        return ~self._lacking() if self.missing == "exclude" else np.ones(len(self.bench), dtype=bool)
 
     @property
     def space(self) -> SearchSpace:
@@ -218,8 +227,8 @@ class Task:
         memory = self.memory
         if memory.space is None:
             memory.space = self.bench.space
-            if isinstance(self.repeat, int) and (lacking := self._lacking()).any():
-                memory.space = TableSpace(self.bench.full_space, self.bench.genotypes[~lacking])
+            if self.missing == "exclude" and self.bench.tabular and not (listed := self.listed).all():
+                memory.space = TableSpace(self.bench.full_space, self.bench.genotypes[listed])
         return memory.space
 
     @property

@@ -157,16 +157,13 @@ def truth_of(task: Task) -> Truth:
     scored = task.score_protocol or task.protocol
     column = bench.column(objective.name, scored)
     shown = bench.column(objective.name, task.protocol)
-    listed = np.ones(len(shown), dtype=bool)
-    if not isinstance(task.repeat, str) and shown.shape[1] > 1:
-        listed = ~np.isnan(shown[:, task.repeat])
     test = bench.test_metric(objective.name, task.score_protocol or task.protocol)
     return Truth(
         sign=objective.sign,
         shown=shown,
         column=column,
         mean=bench.mean(objective.name, scored),
-        listed=listed,
+        listed=task.listed,
         test=None if test is None else bench.mean(test, scored),
     )
 

@@ -36,7 +36,7 @@ def compare(
     epochs: Annotated[float | None, typer.Option(help="Budget in training epochs.")] = None,
     objective: Annotated[str | None, typer.Option(help="Metric(s), comma-separated; by default the primary.")] = None,
     repeat: Annotated[str, typer.Option(help="random, mean (idealised) or the number of a training run.")] = "random",
-    missing: Annotated[str, typer.Option(help="error or exclude: architectures without that run.")] = "error",
+    missing: Annotated[str, typer.Option(help="error or exclude: architectures without that run or value.")] = "error",
     charge: Annotated[str, typer.Option(help="all, unique or unique-class.")] = "all",
     protocol: Annotated[str | None, typer.Option(help="Training recipe that the search sees.")] = None,
     score_protocol: Annotated[str | None, typer.Option(help="Recipe that regret is computed on.")] = None,

@@ -65,6 +65,8 @@ class Task:
         vars(self).update(policies)
         self.noise_known = self.bench.column("val_accuracy").shape[1] > 1
         self.idealised = self.repeat == "mean" and self.noise_known
+        shown_run = self.bench.column("val_accuracy")[:, self.repeat if isinstance(self.repeat, int) else 0]
+        self.listed = ~np.isnan(shown_run) if isinstance(self.repeat, int) else np.ones(len(shown_run), dtype=bool)
 
     def repeat_shown(self, seed, rows):
         return np.full(np.shape(rows), -1 if self.repeat == "mean" else self._shown)

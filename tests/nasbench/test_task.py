@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nasbench
+from nasbench.analysis.truth import truth_of
 from nasbench.benchmark import Benchmark
 from nasbench.errors import NotInTableError, TaskError, UnknownNameError
 from nasbench.spaces.table import TableSpace
@@ -272,3 +273,26 @@ def test_a_single_run_table_is_noise_free_and_never_idealised():
     assert not single.idealised
     assert task(repeat="mean").idealised
     assert not task().idealised
+
+
+@pytest.mark.parametrize("repeat", ["random", "mean", 0])
+def test_architectures_without_a_value_can_be_left_out(make_table, make_column, make_protocol, repeat):
+    """The space, the optimum and the closed form of random search are those of the rows that have one."""
+    values = np.arange(64.0).reshape(64, 1)
+    values[[63, 5]] = np.nan
+    latency = np.ones((64, 1))
+    latency[62] = np.nan
+    final = {"val_accuracy": make_column(values)}
+    name = make_table(make_protocol(final=final, cost={"latency_ms": make_column(latency, split="cost")}))
+    whole = Task(name, evaluations=200, repeat=repeat if repeat != 0 else "random")
+    assert whole.space.size == 64
+    assert np.isnan(nasbench.search(whole, "random-search").trace["value"]).sum() == 2
+    part = Task(name, evaluations=200, repeat=repeat, missing="exclude")
+    run = nasbench.search(part, "random-search")
+    assert part.space.size == len(run.trace) == run.ledger.unique == 62
+    assert run.ledger.failed == 0
+    assert truth_of(part).size == 62
+    both = Task(name, objective=["val_accuracy", "latency_ms"], evaluations=200, repeat=repeat, missing="exclude")
+    assert both.space.size == 61
+    assert truth_of(both).optimum == 61.0
+    assert run.key != nasbench.search(whole, "random-search").key
