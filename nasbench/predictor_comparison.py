@@ -65,11 +65,11 @@ class PredictorComparison:
         """One row a (task, predictor, size, kind): see `nasbench.analysis.predictor_scores.Scores.summary`."""
         return self.scores.summary.copy()
 
-    def tests(self, size: int | None = None) -> pd.DataFrame:
+    def comparisons(self, size: int | None = None) -> pd.DataFrame:
         """Paired tests at one size, the largest common one by default: see `nasbench.analysis.predictor_tests`."""
-        from nasbench.analysis.predictor_tests import tests
+        from nasbench.analysis.predictor_tests import comparisons
 
-        return tests(self.scores, size)
+        return comparisons(self.scores, size)
 
     def verdict(self) -> list[str]:
         """The verdict in words."""

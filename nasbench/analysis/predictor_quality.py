@@ -105,7 +105,8 @@ def coverages(predicted: Floats, std: Floats, truth: Floats, nominal: Floats = N
     """Share of the truth inside of central predictive intervals, one a nominal coverage.
 
     Args:
-        predicted, std: of normal predictive distributions; NaN deviations give NaN.
+        predicted: `(n,)` means of normal predictive distributions.
+        std: `(n,)` their standard deviations; NaN gives NaN.
         truth: with the noise of the training labels, as intervals are meant for new observations.
         nominal: `(m,)` probabilities that the intervals should hold.
     """

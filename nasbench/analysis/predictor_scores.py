@@ -24,7 +24,6 @@ QUALITY = (
     "mae", "r2", "nll", "coverage_50", "coverage_80", "coverage_95", "calibration_error",
 )  # fmt: skip
 COSTS = ("training_seconds", "fit_seconds", "init_seconds", "query_seconds")
-MEASURES = (*QUALITY, *COSTS)
 _KEYS = ("task", "predictor", "size", "trial")
 
 
@@ -92,13 +91,14 @@ class Scores:
         """
         import pandas as pd
 
-        columns = [*_KEYS, "kind", "failed", *MEASURES]
+        columns = [*_KEYS, "kind", "failed", *QUALITY, *COSTS]
         return pd.DataFrame(self._scored[0], columns=columns)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """One row a (task, predictor, size, kind): trials, failed trials, and of every measure NAME its
-        mean over trials, NAME_low and NAME_high, the 95 % paired bootstrap interval of the mean.
+        """One row a (task, predictor, size, kind): trials, failed_trials, and of every measure NAME of
+        quality its mean over trials, NAME_low and NAME_high, the 95 % paired bootstrap interval of the
+        mean. Of costs the median over trials, as the first trial of a process also loads libraries.
         """
         import pandas as pd
 
@@ -108,13 +108,13 @@ class Scores:
             ["task", "predictor", "size", "kind"], sort=False
         ):
             trials = part["trial"].tolist()
-            interval = mean_interval(part[list(MEASURES)].to_numpy(dtype=float), seed_weights(ids[task], trials))
+            interval = mean_interval(part[list(QUALITY)].to_numpy(dtype=float), seed_weights(ids[task], trials))
             row = {"task": task, "predictor": predictor, "size": size, "kind": kind, "trials": len(part)}
             row["failed_trials"] = int(part["failed"].sum())
-            for place, name in enumerate(MEASURES):
+            for place, name in enumerate(QUALITY):
                 row[name] = float(interval.mean[place])
                 row[f"{name}_low"], row[f"{name}_high"] = float(interval.low[place]), float(interval.high[place])
-            rows.append(row)
+            rows.append(row | part[list(COSTS)].median().to_dict())
         return pd.DataFrame(rows)
 
     @cached_property

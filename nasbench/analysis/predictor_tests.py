@@ -74,7 +74,7 @@ def pairs(scores: Scores, size: int | None = None, kind: str = UNIFORM, alpha: f
     return compare_groups(disagreements(scores, size, kind), alpha=alpha)
 
 
-def tests(scores: Scores, size: int | None = None, kind: str = UNIFORM, alpha: float = 0.05) -> pd.DataFrame:
+def comparisons(scores: Scores, size: int | None = None, kind: str = UNIFORM, alpha: float = 0.05) -> pd.DataFrame:
     """`pairs` as a frame with the columns of `nasbench.analysis.comparisons`, and `better_kendall` and
     `worse_kendall` in place of regrets; `difference` and `detectable` are in units of tau.
     """
@@ -106,7 +106,9 @@ def best_within(init: Floats, query: Floats, quality: Floats, budgets: tuple[Flo
     """The best point under each pair of budgets; -1 where none fits.
 
     Args:
-        init, query, quality: `(points,)`.
+        init: `(points,)` cost of initialisation.
+        query: `(points,)` cost of a query.
+        quality: `(points,)`, larger is better; NaN takes no part.
         budgets: rising initialisation and query budgets.
 
     Returns:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nasbench.analysis.noise_ceiling import repeat_ceiling
-from nasbench.analysis.pairwise import OVER_TASKS, Comparison
+from nasbench.analysis.pairwise import Comparison
 from nasbench.analysis.predictor_scores import Scores
-from nasbench.analysis.predictor_tests import judged_size, pairs
+from nasbench.analysis.predictor_tests import judged_size, pairs, ranking
 from nasbench.prediction_split import CLASS_DISJOINT, TOP_DECILE, UNIFORM
 from nasbench.prediction_task import PredictionTask
+
+_OTHER_KINDS = {CLASS_DISJOINT: "where no functional twin was trained on", TOP_DECILE: "in the top decile"}
 
 
 def verdict(scores: Scores) -> list[str]:
     """Who ranks best at the largest common training size, whom it beats, and what to be careful about."""
     size = judged_size(scores)
     tested = pairs(scores, size)
-    lines = _pooled([test for test in tested if test.over_tasks], len(scores.labels), size)
+    lines = _pooled(scores, [test for test in tested if test.over_tasks], size)
     for key, task in scores.tasks.items():
         lines += _on_task(scores, task, scores.labels[key], size, [t for t in tested if t.task == scores.labels[key]])
     failed = [run for run in scores.runs if run.failed]
@@ -74,19 +76,26 @@ def _on_task(scores: Scores, task: PredictionTask, label: str, size: int, tests:
     return [*cautions(task, label), " ".join(said)]
 
 
-def _pooled(tests: Sequence[Comparison], tasks: int, size: int) -> list[str]:
-    lines = []
-    won = [test.better for test in tests if test.significant]
-    where = f"Over {OVER_TASKS.removeprefix('all ')} ({tasks}) with {size:,} training architectures"
-    for winner in sorted(dict.fromkeys(won), key=won.count, reverse=True):
-        beaten = [
-            f"{test.worse} (better in {test.improvement:.0%} of trials, {_p(test.p_holm)})"
-            for test in tests
-            if test.significant and test.better == winner
-        ]
-        lines.append(f"{where}, {winner} beats {_listed(beaten)}.")
-    apart = [f"{test.better} and {test.worse} ({_p(test.p_holm)})" for test in tests if not test.significant]
-    return [*lines, f"{where}, not told apart: {'; '.join(apart)}."] if apart else lines
+def _pooled(scores: Scores, tests: Sequence[Comparison], size: int) -> list[str]:
+    """Over the tasks: whom the predictor of the best average rank beats, and whom not."""
+    if not tests:
+        return []
+    leader = str(ranking(scores, size=size)["strategy"].iloc[0])
+    beaten = [
+        f"{test.worse} (better in {test.improvement:.0%} of trials, {_p(test.p_holm)})"
+        for test in tests
+        if test.significant and test.better == leader
+    ]
+    apart = [
+        f"{test.worse if test.better == leader else test.better} ({_p(test.p_holm)})"
+        for test in tests
+        if not test.significant and leader in (test.better, test.worse)
+    ]
+    where = (
+        f"Over these {len(scores.labels)} tasks with {size:,} training architectures, {leader} ranks best on average"
+    )
+    lines = [f"{where} and beats {_listed(beaten)}." if beaten else f"{where}."]
+    return [*lines, f"Not told apart from it over these tasks: {_listed(apart)}."] if apart else lines
 
 
 def _p(p: float) -> str:

@@ -76,9 +76,9 @@ def compare(
             workers=workers,
             allow_test=allow_test,
         )
-        for name in _expand(tasks)
+        for name in expand(tasks)
     ]
-    result = _run(made_tasks, _chosen(strategies, strategy), seeds, out, jobs or _cores(), backend, quiet=as_json)
+    result = _run(made_tasks, _chosen(strategies, strategy), seeds, out, jobs or cores(), backend, quiet=as_json)
     _finish(result, report_, as_json)
 
 
@@ -115,7 +115,7 @@ def _run(
                 jobs=jobs,
                 backend=backend,
                 progress=progress.runs,
-                command=_command(),
+                command=command_line(),
             )
         except KeyboardInterrupt:
             progress.stop()
@@ -161,7 +161,7 @@ def _objective(text: str | None) -> str | list[str] | None:
     return names[0] if len(names) == 1 else [n for n in names if n]
 
 
-def _expand(text: str) -> list[str]:
+def expand(text: str) -> list[str]:
     """Benchmark names, with a bare family standing for all its datasets."""
     from nasbench.datasets.families import installed_names
 
@@ -206,9 +206,11 @@ def _parse_strategy(spec: str) -> tuple[Strategy, str]:
     return create(name, **params), salt
 
 
-def _command() -> str:
+def command_line() -> str:
+    """How the program was called."""
     return " ".join(["nasbench", *sys.argv[1:]])
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -52,12 +52,12 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
         label = f"simulated {name}"
     frame = frame.assign(x=frame["x"] / unit)
     scale = regret_scale(frame["mean"], facts.noise_floor)
-    present = _present(frame, styles)
+    present = present_in(frame, styles)
     x = _along(frame["x"], label, logarithmic=along == "seconds")
     y = alt.Y("mean:Q", scale=scale.scale, axis=scale.axis(regret_title(facts, "mean table regret"), grid=True))
     columns = ("strategy", "x", "mean", "low", "high", *(("observed", "seeds", "hover") if canvas.interactive else ()))
     data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
-    legend = None if canvas.interactive else _legend()
+    legend = None if canvas.interactive else line_legend()
     area = (
         alt.Chart()
         .mark_area(interpolate="step-after")
@@ -104,8 +104,8 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
         styles: of all strategies of the report.
         canvas: where to draw.
     """
-    present = _present(frame, styles)
-    legend = None if canvas.interactive else _legend()
+    present = present_in(frame, styles)
+    legend = None if canvas.interactive else line_legend()
     x = _along(frame["x"], "evaluations", logarithmic=True)
     y = alt.Y(
         "reached:Q",
@@ -137,7 +137,7 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
     return finish([alt.layer(*drawn, data=data)], canvas, facts.label)
 
 
-def _present(frame: pd.DataFrame, styles: Styles) -> list[str]:
+def present_in(frame: pd.DataFrame, styles: Styles) -> list[str]:
     """Strategies of a chart in the order of the legend."""
     here = set(frame["strategy"])
     return [label for label in styles if label in here]
@@ -153,7 +153,8 @@ def _along(x: pd.Series[Any], title: str, logarithmic: bool) -> alt.X:
     return alt.X("x:Q", title=title, axis=alt.Axis(tickCount=6, grid=False), scale=scale)
 
 
-def _legend() -> alt.Legend:
+def line_legend() -> alt.Legend:
+    """The legend of lines on paper; the page has one of its own."""
     return alt.Legend(
         orient="top", columns=_LEGEND_COLUMNS, labelLimit=230, symbolType="stroke", symbolSize=300, symbolOpacity=1
     )
