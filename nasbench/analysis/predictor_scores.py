@@ -104,17 +104,22 @@ class Scores:
 
         rows: list[dict[str, Any]] = []
         ids = {label: key for key, label in self.labels.items()}
-        for (task, predictor, size, kind), part in self.frame.groupby(
-            ["task", "predictor", "size", "kind"], sort=False
-        ):
+        for keys, part in self.frame.groupby(["task", "predictor", "size", "kind"], sort=False):
+            task, predictor, size, kind = keys
             trials = part["trial"].tolist()
-            interval = mean_interval(part[list(QUALITY)].to_numpy(dtype=float), seed_weights(ids[task], trials))
-            row = {"task": task, "predictor": predictor, "size": size, "kind": kind, "trials": len(part)}
+            interval = mean_interval(part[list(QUALITY)].to_numpy(dtype=float), seed_weights(ids[str(task)], trials))
+            row: dict[str, Any] = {
+                "task": task,
+                "predictor": predictor,
+                "size": size,
+                "kind": kind,
+                "trials": len(part),
+            }
             row["failed_trials"] = int(part["failed"].sum())
             for place, name in enumerate(QUALITY):
                 row[name] = float(interval.mean[place])
                 row[f"{name}_low"], row[f"{name}_high"] = float(interval.low[place]), float(interval.high[place])
-            rows.append(row | part[list(COSTS)].median().to_dict())
+            rows.append(row | {name: _median(part[name].dropna().to_numpy()) for name in COSTS})
         return pd.DataFrame(rows)
 
     @cached_property
@@ -142,6 +147,10 @@ class Scores:
                 for point in zip(quality.NOMINAL.tolist(), *map(np.ndarray.tolist, interval), strict=True)
             ]
         return pd.DataFrame(rows, columns=["task", "predictor", "size", "nominal", "observed", "low", "high"])
+
+
+def _median(known: Floats) -> float:
+    return float(np.median(known)) if len(known) else float("nan")
 
 
 def kinds_of(task: PredictionTask) -> list[str]:

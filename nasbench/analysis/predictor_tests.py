@@ -55,10 +55,13 @@ def judged_size(scores: Scores) -> int:
 
 
 def disagreements(scores: Scores, size: int | None = None, kind: str = UNIFORM) -> list[Disagreement]:
-    """The losses of each task at one training size (predictors that need none always take part)."""
+    """The losses of each task at one training size (predictors that need none always take part).
+
+    A predictor without any value on a task is left out there.
+    """
     chosen = judged_size(scores) if size is None else size
     frame = scores.frame
-    frame = frame[(frame["kind"] == kind) & frame["size"].isin([0, chosen])]
+    frame = frame[(frame["kind"] == kind) & frame["size"].isin([0, chosen]) & frame["kendall"].notna()]
     return [
         Disagreement(label, 1.0 - part.pivot(index="trial", columns="predictor", values="kendall")[names])
         for label, part in ((label, frame[frame["task"] == label]) for label in scores.labels.values())

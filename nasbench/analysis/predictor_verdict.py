@@ -36,7 +36,7 @@ def cautions(task: PredictionTask, label: str) -> list[str]:
     if not task.noise_known:
         lines.append(
             f"{label}: noise unknown, the table holds one training run an architecture; its top decile is chosen by "
-            "the labels that are correlated there, which is easier on no predictor but biased."
+            "the very labels that are correlated there."
         )
     elif task.label == "mean":
         lines.append(f"{label} is idealised: labels are means over several trainings of which one is charged.")
@@ -47,10 +47,9 @@ def _on_task(scores: Scores, task: PredictionTask, label: str, size: int, tests:
     frame = scores.summary
     here = frame[(frame["task"] == label) & frame["size"].isin([0, size])]
     means = {kind: part.set_index("predictor")["kendall"] for kind, part in here.groupby("kind")}
-    uniform = means[UNIFORM].dropna() if UNIFORM in means else []
-    if not len(uniform):
+    if not means[UNIFORM].notna().any():
         return [*cautions(task, label), f"No predictor on {label} has a rank correlation."]
-    best = str(uniform.idxmax())
+    best = str(means[UNIFORM].idxmax())
     row = here[(here["predictor"] == best) & (here["kind"] == UNIFORM)].iloc[0]
     said = [
         f"On {label} with {size:,} training architectures, {best} ranks best: Kendall tau {row['kendall']:.3f} "
@@ -80,7 +79,10 @@ def _pooled(scores: Scores, tests: Sequence[Comparison], size: int) -> list[str]
     """Over the tasks: whom the predictor of the best average rank beats, and whom not."""
     if not tests:
         return []
-    leader = str(ranking(scores, size=size)["strategy"].iloc[0])
+    ranked = ranking(scores, size=size).dropna(subset=["average_rank"])
+    if not len(ranked):
+        return []
+    leader = str(ranked["strategy"].iloc[0])
     beaten = [
         f"{test.worse} (better in {test.improvement:.0%} of trials, {_p(test.p_holm)})"
         for test in tests

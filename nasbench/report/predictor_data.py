@@ -90,7 +90,7 @@ def collect(scores: Scores, progress: Callable[[str], None] | None = None) -> Pr
     if not scores.runs:
         raise ValueError("a report needs at least one run")
     from nasbench.analysis.pairwise import OVER_TASKS
-    from nasbench.analysis.predictor_tests import comparisons, judged_size, ranking
+    from nasbench.analysis.predictor_tests import comparisons, disagreements, judged_size, ranking
     from nasbench.analysis.predictor_verdict import verdict
 
     tell = progress or (lambda _: None)
@@ -99,8 +99,11 @@ def collect(scores: Scores, progress: Callable[[str], None] | None = None) -> Pr
     frame, summary = scores.frame, scores.summary
     tell("tests")
     labels = list(scores.labels.values())
+    judged = [one.label for one in disagreements(scores)]
     rankings = {} if len(labels) == 1 else {OVER_TASKS: ranking(scores)}
-    rankings |= {label: ranking(scores, label) for label in labels}
+    rankings |= {label: ranking(scores, label) for label in judged}
+    # Without a trial in which all have a value there are no ranks.
+    rankings = {label: frame[frame["average_rank"].notna()] for label, frame in rankings.items()}
     return PredictorReportData(
         tasks=[facts_of(task, scores.labels[key]) for key, task in scores.tasks.items()],
         predictors=sorted(scores.predictors),

@@ -58,9 +58,7 @@ def _columns(rows: list[dict[str, Any]], size: int) -> dict[str, list[str]]:
     for each in sizes:
         head = f"n={each}" if each else "untrained"
         columns[head] = [_tau(cells.get((name, UNIFORM, each), {}), "kendall") for name in names]
-    columns["95 % interval"] = [
-        f"[{_tau(at(name, UNIFORM), 'kendall_low')}, {_tau(at(name, UNIFORM), 'kendall_high')}]" for name in names
-    ]
+    columns["95 % interval"] = [_interval(at(name, UNIFORM)) for name in names]
     for kind, head in ((CLASS_DISJOINT, "class-disjoint"), (TOP_DECILE, "top decile")):
         if any(row["kind"] == kind for row in rows):
             columns[head] = [_tau(at(name, kind), "kendall") for name in names]
@@ -68,6 +66,11 @@ def _columns(rows: list[dict[str, Any]], size: int) -> dict[str, list[str]]:
     columns["fit"] = [duration(at(name, UNIFORM).get("fit_seconds", float("nan"))) for name in names]
     columns["query"] = [duration(at(name, UNIFORM).get("query_seconds", float("nan"))) for name in names]
     return columns
+
+
+def _interval(row: dict[str, Any]) -> str:
+    """Of a mean over trials, which a single one does not have."""
+    return f"[{_tau(row, 'kendall_low')}, {_tau(row, 'kendall_high')}]" if row.get("trials", 0) > 1 else "–"
 
 
 def _tau(row: dict[str, Any], key: str, places: int = 3) -> str:
