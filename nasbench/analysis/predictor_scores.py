@@ -84,7 +84,8 @@ class Scores:
             kendall, sparse_kendall, spearman, pearson, precision_10, precision_20, regret_10,
             regret_20 (best of the predicted top k), mae, r2: see `predictor_quality`.
             nll, coverage_50, coverage_80, coverage_95, calibration_error: NaN without standard
-                deviations, and on the top decile, whose labels have another noise than those trained on.
+                deviations (or with zeros only), and on the top decile, whose labels have another noise
+                than those trained on.
             training_seconds: simulated, of the training set; NaN where the table has no times.
             fit_seconds: measured. init_seconds: their sum.
             query_seconds: an architecture; measured, plus what the encoder charges.
@@ -179,7 +180,7 @@ def score(run: PredictorRun, kind: str) -> tuple[dict[str, float], Floats]:
         return dict.fromkeys(QUALITY, float("nan")), np.full(len(quality.NOMINAL), np.nan)
     predicted, std, truth = run.of_kind(kind)["mean"], run.of_kind(kind)["std"], truth_of(run, kind)
     sign = run.task.facts.sign
-    if kind == TOP_DECILE:
+    if kind == TOP_DECILE or not std.any():  # the spread of a single member says nothing
         std = np.full(len(std), np.nan)
     observed = quality.coverages(predicted, std, truth)
     measures = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 import altair as alt
@@ -23,6 +24,31 @@ if TYPE_CHECKING:
 INIT_CELLS, QUERY_CELLS = 32, 12
 """Budgets of the map along its two axes."""
 
+_ONE_UNIT = 1e4
+"""Costs that differ by more than this are not told in one unit of time."""
+_ROUND_TIMES = {
+    1e-6: "1 µs", 1e-5: "10 µs", 1e-4: "100 µs", 1e-3: "1 ms", 0.01: "10 ms", 0.1: "100 ms", 1.0: "1 s", 10.0: "10 s",
+    60.0: "1 min", 600.0: "10 min", 3600.0: "1 h", 36_000.0: "10 h", 86_400.0: "1 d", 864_000.0: "10 d",
+    8_640_000.0: "100 d",
+}  # fmt: skip
+"""Ticks of an axis in seconds, and their names."""
+    1e-6,
+    1e-5,
+    1e-4,
+    1e-3,
+    0.01,
+    0.1,
+    1.0,
+    10.0,
+    60.0,
+    600.0,
+    3600.0,
+    36000.0,
+    86400.0,
+    864000.0,
+    8640000.0,
+)
+
 
 class Cost(NamedTuple):
     """A cost as an axis shows it.
@@ -31,31 +57,48 @@ class Cost(NamedTuple):
         values: `(points,)` in the axis' unit.
         title: of the axis.
         unit: seconds in one unit; 0 where the cost counts architectures.
+        named: whether ticks carry their own units.
     """
 
     values: Floats
     title: str
     unit: float
+    named: bool = False
 
     def text(self, value: float) -> str:
         """A cost in words."""
         return duration(value * self.unit) if self.unit else f"{value:,.0f} architectures"
+
+    def axis(self, low: float, high: float, zero: bool = False) -> alt.Axis:
+        """A logarithmic axis from low to high, with a tick at 0 if wanted."""
+        plain = {"title": self.title, "grid": False}
+        if not self.named:
+            values = [0.0, *ticks(low, high)] if zero else ticks(low, high)
+            return alt.Axis(values=values, labelExpr="format(datum.value, ',~g')", **plain)  # type: ignore[arg-type]
+        values = [seconds for seconds in _ROUND_TIMES if low <= seconds <= high]
+        names = json.dumps({f"{seconds:g}": _ROUND_TIMES[seconds] for seconds in values}, ensure_ascii=False)
+        return alt.Axis(values=values, labelExpr=f"({names})[format(datum.value, '~g')]", **plain)  # type: ignore[arg-type]
 
 
 def init_cost(frame: pd.DataFrame, facts: PredictionFacts) -> Cost:
     """Training of the training set and the fit; their number where the table has no times."""
     if not facts.has_times:
         return Cost(frame["size"].to_numpy(dtype=float), "initialisation (architectures trained)", 0.0)
-    seconds = frame["init_seconds"].to_numpy(dtype=float)
-    unit, name = time_unit(float(np.nanmax(seconds)))
-    return Cost(seconds / unit, f"initialisation ({name})", unit)
+    return _time("initialisation", frame["init_seconds"].to_numpy(dtype=float))
 
 
 def query_cost(frame: pd.DataFrame) -> Cost:
     """Time to predict one architecture."""
-    seconds = frame["query_seconds"].to_numpy(dtype=float)
+    return _time("query", frame["query_seconds"].to_numpy(dtype=float), " an architecture")
+
+
+def _time(what: str, seconds: Floats, each: str = "") -> Cost:
+    """In the unit that suits the longest; in seconds with named ticks where costs differ too much for one."""
+    positive = seconds[seconds > 0]
+    if len(positive) and positive.max() / positive.min() > _ONE_UNIT:
+        return Cost(seconds, what + (f" (time{each})" if each else " time"), 1.0, named=True)
     unit, name = time_unit(float(np.nanmax(seconds)))
-    return Cost(seconds / unit, f"query ({name} an architecture)", unit)
+    return Cost(seconds / unit, f"{what} ({name}{each})", unit)
 
 
 def pareto(frame: pd.DataFrame, facts: PredictionFacts, along: str, styles: Styles, canvas: Canvas) -> Layered:
@@ -163,17 +206,13 @@ def _logarithmic(
     field: str, cost: Cost, ends: tuple[float, float] | None = None, vertical: bool = False
 ) -> alt.X | alt.Y:
     """A logarithmic axis of a cost; where one is 0 (nothing to train), symmetric-logarithmic."""
-    known = cost.values[~np.isnan(cost.values)]
-    positive = known[known > 0]
+    positive = cost.values[cost.values > 0]
     channel = alt.Y if vertical else alt.X
-    if ends is None:
-        if not len(positive):
-            return channel(f"{field}:Q", title=cost.title)
-        low, high = float(positive.min()), float(positive.max())
-        if (known <= 0).any():
-            scale = alt.Scale(type="symlog", constant=low, domain=[0, high * 1.2], nice=False)
-            axis = alt.Axis(title=cost.title, values=[0, *ticks(low, high * 1.2)], format="~g", grid=False)
-            return channel(f"{field}:Q", scale=scale, axis=axis)
-        ends = (low / 1.4, high * 1.4)
-    axis = alt.Axis(title=cost.title, values=ticks(*ends), format=",~g", grid=False)
-    return channel(f"{field}:Q", scale=alt.Scale(type="log", domain=list(ends), nice=False), axis=axis)
+    if not len(positive):
+        return channel(f"{field}:Q", title=cost.title)
+    low, high = ends or (float(positive.min()) / 1.4, float(positive.max()) * 1.4)
+    if ends is None and (cost.values == 0).any():
+        scale = alt.Scale(type="symlog", constant=1.4 * low, domain=[0, high], nice=False)
+        return channel(f"{field}:Q", scale=scale, axis=cost.axis(1.4 * low, high, zero=True))
+    scale = alt.Scale(type="log", domain=[low, high], nice=False)
+    return channel(f"{field}:Q", scale=scale, axis=cost.axis(low, high))

@@ -37,8 +37,7 @@ def correlation(frame: pd.DataFrame, facts: PredictionFacts, kind: str, styles: 
     ceiling = facts.ceilings.get(kind)
     sizes = sorted(set(frame["size"].tolist()))
     x = _sizes_axis(sizes)
-    known = frame["kendall"].dropna()
-    scale = _tau_scale(float(known.min()), float(known.max()), ceiling)
+    scale = _tau_scale(float(frame["kendall_low"].min()), float(frame["kendall_high"].max()), ceiling)
     y = alt.Y("kendall:Q", scale=scale, axis=alt.Axis(title="Kendall tau", tickCount=6))
     legend = None if canvas.interactive else line_legend()
     data = table(
@@ -94,8 +93,8 @@ def _sizes_axis(sizes: list[int]) -> alt.X:
 
 
 def _tau_scale(low: float, high: float, ceiling: float | None) -> alt.Scale:
-    bottom = math.floor(10 * min(low, 0.9 * high)) / 10
-    top = min(1.0, math.ceil(20 * (max(high, ceiling or high) + 0.02)) / 20)
+    bottom = math.floor(20 * min(low, 0.9 * high)) / 20
+    top = min(1.0, math.ceil(20 * (max(high, ceiling + 0.02 if ceiling else high))) / 20)
     return alt.Scale(domain=[bottom, top], nice=False, zero=False, clamp=True)
 
 

@@ -11,6 +11,9 @@ from nasbench.report.numbers import duration
 if TYPE_CHECKING:
     import pandas as pd
 
+LONGEST_NAME = 34
+"""Letters of a predictor's name in a line."""
+
 
 def print_predictors(summary: pd.DataFrame, size: int, verdict: list[str]) -> None:
     """Kendall's tau at each size, and at one size its interval, the harder rows and the costs.
@@ -30,9 +33,13 @@ def print_predictors(summary: pd.DataFrame, size: int, verdict: list[str]) -> No
     for task, part in summary.groupby("task", sort=False):
         columns = _columns(records(part), size)
         table = Table(title=Text(f"{task}   Kendall tau on held-out architectures"), title_justify="left", box=None)
-        for head in _fitting(columns, console.width):
-            table.add_column(head, justify="left" if head == "predictor" else "right", no_wrap=True)
-        for cells in zip(*_fitting(columns, console.width).values(), strict=True):
+        fitting = _fitting(columns, console.width)
+        for head in fitting:
+            if head == "predictor":
+                table.add_column(head, max_width=LONGEST_NAME, overflow="fold")
+            else:
+                table.add_column(head, justify="right", no_wrap=True)
+        for cells in zip(*fitting.values(), strict=True):
             table.add_row(*map(Text, cells))
         console.print(table)
         console.print()
@@ -82,6 +89,11 @@ def _fitting(columns: dict[str, list[str]], width: int) -> dict[str, list[str]]:
     """The columns that a narrow terminal has room for; the less telling ones go first, then small sizes."""
     kept = dict(columns)
     droppable = ["query", "fit", "in 80 %", "95 % interval", *[head for head in columns if head.startswith("n=")][:-1]]
-    while droppable and sum(2 + max(map(len, [head, *cells])) for head, cells in kept.items()) > width:
+
+    def taken(head: str, cells: list[str]) -> int:
+        longest = max(map(len, [head, *cells]))
+        return 2 + (min(longest, LONGEST_NAME) if head == "predictor" else longest)
+
+    while droppable and sum(taken(head, cells) for head, cells in kept.items()) > width:
         kept.pop(droppable.pop(0))
     return kept
