@@ -49,7 +49,9 @@ app.command(
         "compare --tasks fcnet --strategies random-search --strategy regularized-evolution:population=20,sample=5",
     )
 )(compare.compare)
-app.command(epilog=_examples("report nasbench-compare", "report a/runs.sqlite --out b"))(compare.report)
+app.command(epilog=_examples("report nasbench-compare", "report nasbench-predictors", "report a/runs.sqlite --out b"))(
+    compare.report
+)
 app.command(
     epilog=_examples(
         "predictors",

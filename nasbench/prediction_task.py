@@ -91,6 +91,10 @@ class PredictionTask:
                 "allow_test=True (--allow-test) and every report will say so"
             )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is cached stays here: tasks travel to worker processes and back.
+        return (PredictionTask.from_identity, (self.identity(),))
+
     @property
     def bench(self) -> Benchmark:
         """The benchmark."""
@@ -128,10 +132,10 @@ class PredictionTask:
 
     @property
     def has_times(self) -> bool:
-        """Whether the table knows how long training takes."""
-        return "train_seconds" in self.bench.metrics_of(self.protocol)
+        """Whether the labels take training, and the table knows how long that takes."""
+        return self.functional and "train_seconds" in self.bench.metrics_of(self.protocol)
 
-    @property
+    @cached_property
     def has_twins(self) -> bool:
         """Whether different rows compute the same function, and the metric depends on nothing else."""
         classes = self.bench.classes

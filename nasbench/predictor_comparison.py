@@ -171,7 +171,7 @@ def from_records(path: str | Path, out: str | Path | None = None) -> PredictorCo
     if not runs:
         raise RecordsError(f"{source} holds no runs yet")
     kept = predictor_experiment.relabelled(runs)
-    return PredictorComparison(kept, Path(out) if out else source.parent, f"nasbench predictors {path}")
+    return PredictorComparison(kept, Path(out) if out else source.parent, f"nasbench report {path}")
 
 
 def _trials(trials: int | Iterable[int]) -> list[int]:

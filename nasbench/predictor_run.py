@@ -79,22 +79,28 @@ class PredictorSpec:
         return not getattr(self.regressor_class, "query_only", False)
 
     def entry(self, label: str = "") -> Entry:
-        """How it is entered: its name and all hyper-parameters, those at their default included.
+        """How it is entered: its name and all hyper-parameters, those at their default included; a
+        `random_state` that is drawn anew for each trial is None.
 
         Raises:
             TaskError: a hyper-parameter is no JSON value.
         """
-        values = {
-            name: given.default
-            for name, given in signature(self.regressor_class).parameters.items()
-            if given.default is not Parameter.empty
-        }
-        settings = {**values, **self.params, "encoder": self.encoder, "rank_targets": self.rank_targets}
+        settings = {**_defaults(self.regressor_class), **self.params}
+        settings |= {"encoder": self.encoder, "rank_targets": self.rank_targets}
         try:
             params = json.dumps(settings, sort_keys=True)
         except TypeError as error:
             raise TaskError(f"the hyper-parameters of predictor {self.name!r} must be JSON values: {error}") from None
         return Entry(label, self.name, params, int(getattr(self.regressor_class, "version", 1)), self.salt)
+
+    @classmethod
+    def from_entry(cls, entry: Entry) -> PredictorSpec:
+        """The predictor of a kept run, so that the run can be done again."""
+        params = json.loads(entry.params)
+        encoder, rank_targets = params.pop("encoder"), params.pop("rank_targets")
+        defaults = _defaults(cls(entry.name).regressor_class)
+        given = {key: value for key, value in params.items() if key not in defaults or defaults[key] != value}
+        return cls(entry.name, given, encoder, rank_targets, entry.salt)
 
     def build(self, space: SearchSpace, functional: bool, seed: int) -> Pipeline:
         """The predictor for a space.
@@ -112,8 +118,8 @@ class PredictorSpec:
 
         known = signature(self.regressor_class).parameters
         params = dict(self.params)
-        if "random_state" in known:
-            params.setdefault("random_state", seed)
+        if "random_state" in known and params.get("random_state") is None:
+            params["random_state"] = seed
         if self.encoder is not None and self.encoder not in ENCODERS:
             raise UnknownNameError("encoder", self.encoder, ENCODERS)
         if self.encoder is not None and "groups" in known:
@@ -122,6 +128,13 @@ class PredictorSpec:
         if self.encoder is not None:
             pipeline.set_params(encode=getattr(encoders, ENCODERS[self.encoder])(space))
         return pipeline
+
+
+def _defaults(regressor_class: Any) -> dict[str, Any]:
+    """Hyper-parameters of a regressor class that have a default, with it; no `random_state` is drawn."""
+    parameters = signature(regressor_class).parameters.items()
+    defaults = {name: given.default for name, given in parameters if given.default is not Parameter.empty}
+    return {**defaults, "random_state": None} if "random_state" in defaults else defaults
 
 
 @dataclass(frozen=True)

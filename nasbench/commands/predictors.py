@@ -74,10 +74,10 @@ def predictors(
             progress.stop()
             typer.echo(f"\nstopped; finished runs are kept in {out}, and the same command continues there", err=True)
             raise typer.Abort from None
-    _finish(result, report_, as_json)
+    finish(result, report_, as_json)
 
 
-def _finish(result: PredictorComparison, report_: bool, as_json: bool) -> None:
+def finish(result: PredictorComparison, report_: bool, as_json: bool) -> None:
     """Print the comparison, write its report, and exit 1 where a run failed."""
     from nasbench.analysis.predictor_tests import judged_size
 

@@ -32,22 +32,6 @@ _ROUND_TIMES = {
     8_640_000.0: "100 d",
 }  # fmt: skip
 """Ticks of an axis in seconds, and their names."""
-    1e-6,
-    1e-5,
-    1e-4,
-    1e-3,
-    0.01,
-    0.1,
-    1.0,
-    10.0,
-    60.0,
-    600.0,
-    3600.0,
-    36000.0,
-    86400.0,
-    864000.0,
-    8640000.0,
-)
 
 
 class Cost(NamedTuple):
@@ -81,9 +65,9 @@ class Cost(NamedTuple):
 
 
 def init_cost(frame: pd.DataFrame, facts: PredictionFacts) -> Cost:
-    """Training of the training set and the fit; their number where the table has no times."""
+    """Training of the training set and the fit; its size where no training time is known."""
     if not facts.has_times:
-        return Cost(frame["size"].to_numpy(dtype=float), "initialisation (architectures trained)", 0.0)
+        return Cost(frame["size"].to_numpy(dtype=float), "initialisation (architectures with labels)", 0.0)
     return _time("initialisation", frame["init_seconds"].to_numpy(dtype=float))
 
 

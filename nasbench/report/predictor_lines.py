@@ -62,6 +62,10 @@ def correlation(frame: pd.DataFrame, facts: PredictionFacts, kind: str, styles: 
     points = chart(data).mark_point(filled=True, size=32).encode(
         x=x, y=y, color=colours, opacity=stress(canvas, 1.0), **({"tooltip": tips} if canvas.interactive else {})
     )  # fmt: skip
+    if len(sizes) == 1:  # a band of no width
+        area = chart(data).mark_rule(strokeWidth=2).encode(
+            x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q", color=colours, opacity=stress(canvas, 0.4)
+        )  # fmt: skip
     bands = [area] if canvas.interactive or len(present) <= MANY else []
     return finish([*_ceiling(ceiling, scale), *bands, line, points], canvas, facts.label)
 

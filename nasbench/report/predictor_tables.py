@@ -157,7 +157,7 @@ def costs_table(data: PredictorReportData, facts: PredictionFacts) -> Table:
     ]  # fmt: skip
     if not facts.has_times:
         columns = [column for column in columns if column[0].text not in ("training", "initialisation")]
-    notes = [] if facts.has_times else ["The table has no training times."]
+    notes = [] if facts.has_times else ["The table has no training times of these labels."]
     return table(facts.label, columns, rows, notes)
 
 

@@ -97,6 +97,7 @@ def test_a_table_of_single_runs_says_so():
     assert not task.noise_known
     assert labels.selecting is labels.judging
     assert labels.seconds is None
+    assert PredictionTask(CIFAR10, "latency_ms").labels(0).seconds is None  # measured without training
 
 
 def test_training_seconds_are_those_of_the_labels_run():

@@ -73,9 +73,9 @@ def test_a_kept_run_is_what_executing_its_key_gives(comparison):
     from nasbench.predictor_run import evaluate_predictor
 
     with PredictorRecords(comparison.out / RUNS_FILE, readonly=True) as records:
-        run = records.runs()[5]
-    spec = next(spec for spec in QUICK if spec.name == run.entry.name)
-    again = evaluate_predictor(run.task, spec, run.size, run.trial, entry=run.entry)
+        run = records.runs()[-1]
+    assert run.entry.name == "random-forest"
+    again = evaluate_predictor(run.task, PredictorSpec.from_entry(run.entry), run.size, run.trial)
     assert (again.key, again.prediction_hash) == (run.key, run.prediction_hash)
 
 
@@ -294,6 +294,10 @@ def test_the_command_prints_writes_and_resumes(nasbench, executed, tmp_path):
         "random-forest(n_estimators=10, encoder=one-hot) #b",
     }
     assert "nasbench predictors --tasks" in (tmp_path / "kept" / "index.html").read_text()
+    code, out, _ = nasbench("report", "kept", "--out", "again", "--json")
+    assert json.loads(out)["summary"] == facts["summary"]
+    assert (tmp_path / "again" / "index.html").is_file()
+    assert len(executed) == 8
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import types
 
@@ -133,6 +134,33 @@ def test_every_setting_and_the_labels_are_part_of_the_key(task):
     assert len(set(keys)) == len(keys)
     default = PredictorSpec("random-forest", {"n_estimators": 116})
     assert predictor_key(task, default.entry(), 9, 0) == keys[0]
+
+
+def test_a_given_random_state_is_kept_and_one_that_is_not_given_is_drawn(task):
+    given, drawn = PredictorSpec("random-forest", {"random_state": 0}), PredictorSpec("random-forest")
+    assert predictor_key(task, given.entry(), 9, 0) != predictor_key(task, drawn.entry(), 9, 0)
+    assert predictor_key(task, drawn.entry(), 9, 0) == predictor_key(
+        task, PredictorSpec("random-forest", {"random_state": None}).entry(), 9, 0
+    )
+    for trial in (0, 1):
+        forest = drawn.build(task.bench.space, True, trial)["regress"].regressor
+        assert forest.random_state == trial
+        assert given.build(task.bench.space, True, trial)["regress"].regressor.random_state == 0
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        PredictorSpec("gp"),
+        PredictorSpec("gp", {"noise": 0.5}, encoder="one-hot"),
+        PredictorSpec("random-forest", {"random_state": 0}, rank_targets=False, salt="b"),
+    ],
+)
+def test_a_predictor_comes_back_from_its_entry(task, spec):
+    assert PredictorSpec.from_entry(spec.entry()) == spec
+    assert pickle.loads(pickle.dumps(task)) == task
+    task.labels(0)
+    assert len(pickle.dumps(task)) < 1000
 
 
 def test_a_predictor_that_needs_no_training_is_planned_once_a_trial(registered, task):
