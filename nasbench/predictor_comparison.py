@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 DEFAULT_TASKS = ("nasbench201/cifar10", "nasbench201/cifar100", "nasbench201/imagenet16-120")
 DEFAULT_PREDICTORS = ("gp", "mlp-ensemble", "random-forest", "xgboost")
-DEFAULT_SIZES = (5, 14, 42, 121, 347)
-"""Every other size of White et al. up to 347; theirs are `WHITE_SIZES`."""
 WHITE_SIZES = (5, 8, 14, 24, 42, 71, 121, 205, 347, 589, 1000)
+"""Training sizes of White et al."""
+DEFAULT_SIZES = (14, 42, 121, 347)
+"""Every other one of theirs from 14 to 347."""
 DEFAULT_TRIALS = 10
 DEFAULT_OUT = "nasbench-predictors"
 RUNS_FILE = "predictors.sqlite"

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 NOMINAL = np.round(np.arange(0.05, 1.0, 0.05), 2)
 """Nominal coverages at which calibration is looked at."""
 REPORTED = (0.5, 0.8, 0.95)
+"""Those of them that tables show."""
 SMALLEST_STD = 1e-3
 """Least standard deviation, in units of the truth's, so that one zero does not make a likelihood infinite."""
 

@@ -196,8 +196,8 @@ def score(run: PredictorRun, kind: str) -> tuple[dict[str, float], Floats]:
     for k in (10, 20):
         measures[f"precision_{k}"] = quality.precision_at(predicted, truth, k, sign)
         measures[f"regret_{k}"] = quality.top_regret(predicted, truth, k, sign)
-    shares = quality.coverages(predicted, std, truth, np.array(quality.REPORTED))
-    measures |= {f"coverage_{100 * level:.0f}": float(s) for level, s in zip(quality.REPORTED, shares, strict=True)}
+    inside = dict(zip(quality.NOMINAL.tolist(), observed.tolist(), strict=True))
+    measures |= {f"coverage_{100 * level:.0f}": inside[level] for level in quality.REPORTED}
     return measures, observed
 
 

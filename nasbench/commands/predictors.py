@@ -31,7 +31,7 @@ def predictors(
     ] = None,
     sizes: Annotated[
         str, typer.Option(help="Training architectures, comma-separated; `white` for those of White et al. 2021.")
-    ] = "5,14,42,121,347",
+    ] = "14,42,121,347",
     trials: Annotated[int, typer.Option(min=1, help="Trials of each predictor on each task at each size.")] = 10,
     held_out: Annotated[int, typer.Option(min=2, help="Held-out architectures of each kind.")] = 200,
     metric: Annotated[str | None, typer.Option(help="What to predict; by default the primary metric.")] = None,

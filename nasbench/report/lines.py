@@ -52,7 +52,7 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
         label = f"simulated {name}"
     frame = frame.assign(x=frame["x"] / unit)
     scale = regret_scale(frame["mean"], facts.noise_floor)
-    present = present_in(frame, styles)
+    present = _present(frame, styles)
     x = _along(frame["x"], label, logarithmic=along == "seconds")
     y = alt.Y("mean:Q", scale=scale.scale, axis=scale.axis(regret_title(facts, "mean table regret"), grid=True))
     columns = ("strategy", "x", "mean", "low", "high", *(("observed", "seeds", "hover") if canvas.interactive else ()))
@@ -104,7 +104,7 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
         styles: of all strategies of the report.
         canvas: where to draw.
     """
-    present = present_in(frame, styles)
+    present = _present(frame, styles)
     legend = None if canvas.interactive else line_legend()
     x = _along(frame["x"], "evaluations", logarithmic=True)
     y = alt.Y(
@@ -137,7 +137,7 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
     return finish([alt.layer(*drawn, data=data)], canvas, facts.label)
 
 
-def present_in(frame: pd.DataFrame, styles: Styles) -> list[str]:
+def _present(frame: pd.DataFrame, styles: Styles) -> list[str]:
     """Strategies of a chart in the order of the legend."""
     here = set(frame["strategy"])
     return [label for label in styles if label in here]

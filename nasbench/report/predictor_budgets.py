@@ -11,9 +11,10 @@ import numpy as np
 from nasbench.analysis.predictor_quality import Floats
 from nasbench.analysis.predictor_tests import best_within, pareto_front
 from nasbench.report.axes import ticks
-from nasbench.report.lines import line_legend, present_in
+from nasbench.report.lines import line_legend
 from nasbench.report.marks import Canvas, Layered, chart, colour, dash, finish, stress, table
 from nasbench.report.numbers import duration, time_unit
+from nasbench.report.predictor_lines import competitors
 from nasbench.report.theme import GREY, Styles
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def pareto(frame: pd.DataFrame, facts: PredictionFacts, along: str, styles: Styl
     frame = frame[frame["kendall"].notna()].reset_index(drop=True)
     cost = init_cost(frame, facts) if along == "init" else query_cost(frame)
     frame = frame.assign(cost=cost.values, said=[cost.text(value) for value in cost.values])
-    present = present_in(frame, styles)
+    present = competitors(styles)
     x = _logarithmic("cost", cost)
     low, high = float(frame["kendall"].min()), float(frame["kendall"].max())
     scale = alt.Scale(domain=[low - 0.05 * (high - low or 1), high + 0.08 * (high - low or 1)], nice=False, zero=False)
@@ -157,7 +158,7 @@ def budget_map(frame: pd.DataFrame, facts: PredictionFacts, styles: Styles, canv
         if point >= 0
     ]  # fmt: skip
     values = pd.DataFrame(cells)
-    present = present_in(values, styles)
+    present = competitors(styles)
     data = table(values, **{str(name): str(name) for name in values})
     legend = None if canvas.interactive else alt.Legend(orient="top", columns=5, labelLimit=230, symbolType="square")
     tips = [

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from nasbench.report.lines import line_legend, present_in
+from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
+from nasbench.report.lines import line_legend
 from nasbench.report.marks import MANY, Canvas, Layered, band, chart, colour, dash, finish, stress, table
 from nasbench.report.theme import GREY, SOFT_INK, Styles
 
@@ -32,7 +33,7 @@ def correlation(frame: pd.DataFrame, facts: PredictionFacts, kind: str, styles: 
         styles: of all predictors of the report.
         canvas: where to draw.
     """
-    present = present_in(frame, styles)
+    present = competitors(styles)
     frame = _with_untrained(frame)
     ceiling = facts.ceilings.get(kind)
     sizes = sorted(set(frame["size"].tolist()))
@@ -68,6 +69,13 @@ def correlation(frame: pd.DataFrame, facts: PredictionFacts, kind: str, styles: 
         )  # fmt: skip
     bands = [area] if canvas.interactive or len(present) <= MANY else []
     return finish([*_ceiling(ceiling, scale), *bands, line, points], canvas, facts.label)
+
+
+def competitors(styles: Styles) -> list[str]:
+    """All predictors of the report, drawn or not: charts side by side on paper share one legend and one
+    scale of colours, which they must all state alike.
+    """
+    return [label for label in styles if label != RANDOM_SEARCH_EXACT]
 
 
 def _with_untrained(frame: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +131,7 @@ def calibration(frame: pd.DataFrame, facts: PredictionFacts, styles: Styles, can
         styles: of all predictors of the report.
         canvas: where to draw.
     """
-    present = present_in(frame, styles)
+    present = competitors(styles)
     share = alt.Scale(domain=[0, 1], nice=False)
     percent: dict[str, Any] = {"format": ".0%", "tickCount": 5}
     x = alt.X("nominal:Q", scale=share, axis=alt.Axis(title="nominal coverage", grid=False, **percent))

@@ -319,6 +319,43 @@ def test_unusable_words_are_explained_in_one_line(nasbench, words, message):
     assert err.count("\n") == 1
 
 
+def test_the_defaults_of_the_command_are_those_of_the_function():
+    import inspect
+
+    from nasbench import predictor_comparison
+    from nasbench.commands.predictors import predictors
+
+    given = {name: p.default for name, p in inspect.signature(predictors).parameters.items()}
+    assert given["sizes"] == ",".join(map(str, predictor_comparison.DEFAULT_SIZES))
+    assert given["trials"] == predictor_comparison.DEFAULT_TRIALS
+    assert str(given["out"]) == predictor_comparison.DEFAULT_OUT
+
+
+def test_charts_side_by_side_state_their_colours_alike(comparison):
+    """On paper they share one scale, which would otherwise paint a predictor in another's colour."""
+    from nasbench.report.predictor_data import collect
+    from nasbench.report.predictor_gallery import figures
+
+    def scales(spec):
+        if isinstance(spec, dict):
+            colour = spec.get("encoding", {}).get("color", {})
+            scale = colour.get("scale") or {}
+            if "domain" in scale:
+                yield tuple(scale["domain"]), tuple(scale["range"])
+            for value in spec.values():
+                yield from scales(value)
+        elif isinstance(spec, list):
+            for value in spec:
+                yield from scales(value)
+
+    seen = 0
+    for figure in figures(collect(comparison.scores)):
+        stated = [pair for pair in scales(figure.paper) if "gp" in pair[0]]
+        assert len(set(stated)) <= 1, figure.name
+        seen += len(stated)
+    assert seen > 10
+
+
 def test_help_has_examples(nasbench):
     code, out, _ = nasbench("predictors", "--help")
     assert code == 0
