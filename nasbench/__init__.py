@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nasbench import datasets, predictors, strategies
     from nasbench.benchmark import Benchmark, load
     from nasbench.comparison import Comparison, compare
+    from nasbench.prediction_task import PredictionTask
+    from nasbench.predictor_comparison import PredictorComparison, compare_predictors
+    from nasbench.predictor_run import PredictorSpec
     from nasbench.run import Run
     from nasbench.runner import search
     from nasbench.spaces.grid import GridSpace
@@ -28,9 +31,13 @@ _HOMES = {
     "Benchmark": "nasbench.benchmark",
     "Comparison": "nasbench.comparison",
     "GridSpace": "nasbench.spaces.grid",
+    "PredictionTask": "nasbench.prediction_task",
+    "PredictorComparison": "nasbench.predictor_comparison",
+    "PredictorSpec": "nasbench.predictor_run",
     "Run": "nasbench.run",
     "Task": "nasbench.task",
     "compare": "nasbench.comparison",
+    "compare_predictors": "nasbench.predictor_comparison",
     "load": "nasbench.benchmark",
     "search": "nasbench.runner",
 }
@@ -40,10 +47,14 @@ __all__ = [
     "Benchmark",
     "Comparison",
     "GridSpace",
+    "PredictionTask",
+    "PredictorComparison",
+    "PredictorSpec",
     "Run",
     "Task",
     "__version__",
     "compare",
+    "compare_predictors",
     "datasets",
     "load",
     "predictors",

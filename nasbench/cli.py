@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from nasbench import __version__
-from nasbench.commands import compare, fetch, look, surrogate, tables
+from nasbench.commands import compare, fetch, look, predictors, surrogate, tables
 from nasbench.commands.formats import FormatGroup
 from nasbench.errors import NasbenchError
 
@@ -49,7 +49,17 @@ app.command(
         "compare --tasks fcnet --strategies random-search --strategy regularized-evolution:population=20,sample=5",
     )
 )(compare.compare)
-app.command(epilog=_examples("report nasbench-compare", "report a/runs.sqlite --out b"))(compare.report)
+app.command(epilog=_examples("report nasbench-compare", "report nasbench-predictors", "report a/runs.sqlite --out b"))(
+    compare.report
+)
+app.command(
+    epilog=_examples(
+        "predictors",
+        "predictors --tasks nasbench201/cifar10 --predictors gp,xgboost --sizes white --trials 100",
+        "predictors --tasks fcnet --predictor xgboost:max_depth=4 --predictor xgboost:encoder=one-hot --label random",
+        "predictors --tasks nasbench201/cifar10 --metric latency_ms --sizes 20,100",
+    )
+)(predictors.predictors)
 app.command(
     epilog=_examples(
         "export nasbench201/cifar10 --csv c10.csv", "export fcnet/naval_propulsion --parquet naval.parquet"

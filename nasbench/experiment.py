@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from nasbench.errors import MissingExtraError, TaskError
 from nasbench.records import Records
@@ -24,6 +24,18 @@ BACKENDS: dict[str, str | None] = {"loky": None, "dask": "distributed", "ray": "
 
 Progress = Callable[[int, int], None]
 """Called with (runs finished, runs in all)."""
+
+Result = TypeVar("Result")
+Kept = TypeVar("Kept", covariant=True)
+
+
+class Executable(Protocol[Kept]):
+    """Something planned."""
+
+    def execute(self) -> Kept:
+        """Do it; an error of what is compared becomes part of the result."""
+        ...
+
 
 SMALL = 8
 """Runs of light strategies that travel to a worker together, so that sending does not dominate."""
@@ -78,7 +90,7 @@ def entries(strategies: Sequence[Strategy], salts: Sequence[str] | None = None) 
     for strategy, entry in zip(strategies, raw, strict=True):
         text = _label(strategy, entry) if len(variants[entry.name]) > 1 else entry.name.rpartition(":")[2]
         label[entry._replace(label="")] = f"{text} #{entry.salt}" if entry.salt else text
-    label = _told_apart(label)
+    label = told_apart(label)
     return [
         (strategy, entry._replace(label=label[entry._replace(label="")]))
         for strategy, entry in zip(strategies, raw, strict=True)
@@ -93,11 +105,11 @@ def relabelled(runs: Sequence[Run]) -> list[Run]:
     label: dict[Entry, str] = {}
     for run in runs:
         label.setdefault(run.entry._replace(label=""), run.entry.label)
-    label = _told_apart(label)
+    label = told_apart(label)
     return [replace(run, entry=run.entry._replace(label=label[run.entry._replace(label="")])) for run in runs]
 
 
-def _told_apart(label: dict[Entry, str]) -> dict[Entry, str]:
+def told_apart(label: dict[Entry, str]) -> dict[Entry, str]:
     """Labels of entries (whose own label is blank), with what differs added where several share one."""
     groups: dict[str, list[Entry]] = {}
     for entry, text in label.items():
@@ -189,18 +201,30 @@ def check_jobs(jobs: object, backend: str) -> None:
         raise MissingExtraError(f"the backend {backend!r}", backend)
 
 
-def _results(todo: Sequence[Planned], jobs: int, backend: str) -> Iterator[Run]:
-    if jobs <= 1 or len(todo) <= 1:
-        for planned in todo:
-            yield planned.execute()
+def side_by_side(batches: Sequence[Sequence[Executable[Result]]], jobs: int, backend: str) -> Iterator[Result]:
+    """Execute batches in so many processes; results come as their batches end.
+
+    Args:
+        batches: what travels to a worker together, costly ones first.
+        jobs: processes; 1 stays in this one.
+        backend: joblib's, where jobs > 1.
+    """
+    if jobs <= 1 or sum(map(len, batches)) <= 1:
+        for batch in batches:
+            for planned in batch:
+                yield planned.execute()
         return
     from joblib import Parallel, delayed
 
-    batches = list(_batches(todo))
     work = delayed(_execute_undisturbed if backend == "loky" else _execute_batch)
     parallel: Any = Parallel(n_jobs=jobs, backend=backend, return_as="generator_unordered", pre_dispatch="2*n_jobs")
-    for runs in parallel(work(batch) for batch in batches):
-        yield from runs
+    for results in parallel(work(batch) for batch in batches):
+        yield from results
+
+
+def _results(todo: Sequence[Planned], jobs: int, backend: str) -> Iterator[Run]:
+    """In the plan's order in this process, else by cost."""
+    return side_by_side([todo] if jobs <= 1 else list(_batches(todo)), jobs, backend)
 
 
 def _batches(todo: Sequence[Planned]) -> Iterator[list[Planned]]:
@@ -211,11 +235,11 @@ def _batches(todo: Sequence[Planned]) -> Iterator[list[Planned]]:
     yield from (light[i : i + SMALL] for i in range(0, len(light), SMALL))
 
 
-def _execute_batch(batch: Sequence[Planned]) -> list[Run]:
+def _execute_batch(batch: Sequence[Executable[Result]]) -> list[Result]:
     return [planned.execute() for planned in batch]
 
 
-def _execute_undisturbed(batch: Sequence[Planned]) -> list[Run]:
+def _execute_undisturbed(batch: Sequence[Executable[Result]]) -> list[Result]:
     """In a process of our own: Ctrl-C reaches all of a terminal, but the driver alone answers it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     return _execute_batch(batch)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sqlite3
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nasbench.errors import RecordsError
 from nasbench.run import Entry, Ledger, Run
+from nasbench.sqlite_store import SqliteStore, pack, unpack
 from nasbench.task import Task
 
 SCHEMA_VERSION = 1
@@ -41,87 +34,18 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
-class Records:
+class Records(SqliteStore):
     """The run store of one comparison.
 
     A finished run is committed at once and never written again; a failed one is replaced when it
-    is run again. Opens in write-ahead mode, falling back to a rollback journal on file systems
-    that cannot share memory.
-
-    Args:
-        path: the SQLite file; made where it does not exist.
-        readonly: open an existing file without changing it.
-
-    Raises:
-        RecordsError: the file is missing (readonly), not one of ours, damaged or not writable.
+    is run again.
     """
 
-    def __init__(self, path: Path, readonly: bool = False) -> None:
-        self.path = Path(path)
-        if readonly and not self.path.is_file():
-            raise RecordsError(f"there are no kept runs at {self.path}; `nasbench compare` writes them")
-        with self._explained("open"):
-            if readonly:
-                self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
-            else:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._db = sqlite3.connect(self.path, timeout=30.0)
-            try:
-                if not readonly:
-                    self._prepare()
-                self._check()
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _prepare(self) -> None:
-        """Make the tables of a new file; a file that holds something else is left as it is."""
-        self._db.execute("BEGIN IMMEDIATE")
-        with self._db:
-            if not self._tables():
-                for statement in _SCHEMA:
-                    self._db.execute(statement)
-                self._db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(SCHEMA_VERSION),))
-        self._check()
-        if not self._write_ahead():
-            self._db.execute("PRAGMA journal_mode=DELETE")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-
-    def _write_ahead(self) -> bool:
-        """Whether the file system can share memory, which a network disk refuses in either way."""
-        try:
-            return bool(self._db.execute("PRAGMA journal_mode=WAL").fetchone()[0].lower() == "wal")
-        except sqlite3.OperationalError:
-            return False
-
-    def _tables(self) -> set[str]:
-        return {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-
-    def _check(self) -> None:
-        if not {"meta", "tasks", "runs"} <= self._tables():
-            raise RecordsError(f"{self.path} is a database, but no run store of nasbench; choose another --out")
-        found = self._db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        if found is None or str(found[0]) != str(SCHEMA_VERSION):
-            raise RecordsError(f"{self.path} was written by another version of nasbench; choose another --out")
-
-    @contextmanager
-    def _explained(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise RecordsError(
-                f"cannot {doing} the run store {self.path}: {error}; give another --out folder, or delete the file"
-            ) from error
-
-    def __enter__(self) -> Records:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; everything that was added is already on disk."""
-        self._db.close()
+    schema = _SCHEMA
+    tables = frozenset({"meta", "tasks", "runs"})
+    schema_version = SCHEMA_VERSION
+    what = "run store"
+    written_by = "nasbench compare"
 
     def finished(self) -> set[str]:
         """Keys of the runs that are kept and did not fail."""
@@ -133,7 +57,7 @@ class Records:
         row = (
             run.key, run.task.id, run.entry.label, run.entry.name, run.entry.params, run.entry.version,
             run.entry.salt, run.seed, run.stop, run.error, json.dumps(run.ledger._asdict()),
-            run.fit_seconds, run.suggest_seconds, run.trace_hash, _pack(run.trace),
+            run.fit_seconds, run.suggest_seconds, run.trace_hash, pack(run.trace),
         )  # fmt: skip
         with self._explained("write"), self._db:
             identity = json.dumps(run.task.identity(), sort_keys=True)
@@ -173,7 +97,7 @@ class Records:
             task=tasks[identity],
             entry=Entry(label, name, params, version, salt),
             seed=seed,
-            trace=_unpack(blob, self.path),
+            trace=unpack(blob, self.path),
             ledger=spent,
             stop=stop,
             error=error,
@@ -183,18 +107,3 @@ class Records:
         if run.trace_hash != digest:
             raise RecordsError(f"{self.path}: the trace of run {key[:12]} does not match its hash; delete the file")
         return run
-
-
-def _pack(trace: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(trace), allow_pickle=False)
-    return zlib.compress(buffer.getvalue(), 6)
-
-
-def _unpack(blob: bytes, path: Path) -> NDArray[Any]:
-    try:
-        trace: NDArray[Any] = np.lib.format.read_array(io.BytesIO(zlib.decompress(blob)), allow_pickle=False)
-    except (zlib.error, ValueError) as error:
-        raise RecordsError(f"{path} holds a damaged trace: {error}; delete the file") from error
-    trace.flags.writeable = False
-    return trace

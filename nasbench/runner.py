@@ -116,7 +116,7 @@ def search(
     if isinstance(strategy, str):
         strategy = create(strategy)
     entry = entry or entry_of(strategy)
-    _one_thread(strategy.uses_blas)
+    one_thread(strategy.uses_blas)
     driver = _Driver(task, replace(strategy), seed)
     error = ""
     try:
@@ -143,7 +143,7 @@ def check_seed(seed: object) -> int:
 _limited_modules = -1
 
 
-def _one_thread(uses_blas: bool) -> None:
+def one_thread(uses_blas: bool) -> None:
     """Hold the process to one BLAS/OpenMP thread; again when more libraries have been loaded."""
     global _limited_modules
     if uses_blas:

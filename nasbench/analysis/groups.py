@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -16,6 +16,24 @@ from nasbench.run import Run
 
 if TYPE_CHECKING:
     from nasbench.task import Task
+
+
+class Blocks(Protocol):
+    """What paired tests and ranks need of a task: one loss a (seed, competitor), lower is better."""
+
+    @property
+    def label(self) -> str:
+        """Of the task, unique among the groups."""
+        ...
+
+    @property
+    def strategies(self) -> list[str]:
+        """Labels of the competitors."""
+        ...
+
+    def finals(self, strategies: Sequence[str]) -> Floats:
+        """`(seeds, strategies)` losses, NaN where missing."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +131,6 @@ def _labels(tasks: dict[str, Task]) -> dict[str, str]:
     return labels
 
 
-def strategies_of(groups: Sequence[TaskRuns]) -> list[str]:
+def strategies_of(groups: Sequence[Blocks]) -> list[str]:
     """All strategy labels of the groups, in order of appearance."""
     return list(dict.fromkeys(label for one in groups for label in one.strategies))

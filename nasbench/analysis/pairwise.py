@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nasbench.analysis.groups import TaskRuns, group, strategies_of
+from nasbench.analysis.groups import Blocks, group, strategies_of
 from nasbench.analysis.paired import differences, holm, improvements, sign_flip, signed_rank_sum, wilcoxon
 from nasbench.analysis.power import minimal_detectable_effect
 from nasbench.analysis.truth import Floats
@@ -118,7 +118,7 @@ def comparisons(runs: Sequence[Run], control: str | None = None, alpha: float = 
     return pd.DataFrame(compare_groups(group(runs), control, alpha), columns=Comparison._fields)
 
 
-def compare_groups(groups: Sequence[TaskRuns], control: str | None = None, alpha: float = 0.05) -> list[Comparison]:
+def compare_groups(groups: Sequence[Blocks], control: str | None = None, alpha: float = 0.05) -> list[Comparison]:
     """`comparisons` as a list: task by task, then over tasks; pairs without shared seeds left out."""
     labels = strategies_of(groups)
     pairs = list(combinations(range(len(labels)), 2))

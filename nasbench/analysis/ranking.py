@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from nasbench.analysis.groups import TaskRuns, group, strategies_of
+from nasbench.analysis.groups import Blocks, group, strategies_of
 from nasbench.analysis.pairwise import OVER_TASKS, compare_groups
 from nasbench.analysis.truth import VALUE_TOLERANCE, Floats
 from nasbench.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Group = TypeVar("Group", bound=Blocks)
 
 
 def ranking(runs: Sequence[Run], task: str | None = None, alpha: float = 0.05) -> pd.DataFrame:
@@ -32,11 +34,15 @@ def ranking(runs: Sequence[Run], task: str | None = None, alpha: float = 0.05) -
             clique are neighbours in rank no pair of which is told apart. Cliques of a single
             strategy are left out.
     """
+    return rank_groups(group(runs), task, alpha)
+
+
+def rank_groups(groups: Sequence[Blocks], task: str | None = None, alpha: float = 0.05) -> pd.DataFrame:
+    """`ranking` of runs that are already sorted, or of the losses of other competitors."""
     import pandas as pd
 
-    groups = group(runs)
     ranked = _ranked_groups(groups, task)
-    common = [label for label in strategies_of(ranked) if all(label in one.paths for one in ranked)]
+    common = [label for label in strategies_of(ranked) if all(label in one.strategies for one in ranked)]
     ranks = average_ranks(ranked, common)
     order = sorted(common, key=lambda label: ranks[label])
     scope = ranked[0].label if len(ranked) == 1 else OVER_TASKS
@@ -50,7 +56,7 @@ def ranking(runs: Sequence[Run], task: str | None = None, alpha: float = 0.05) -
     return pd.DataFrame(rows, columns=["strategy", "average_rank", "cliques"])
 
 
-def average_ranks(groups: Sequence[TaskRuns], strategies: Sequence[str]) -> dict[str, float]:
+def average_ranks(groups: Sequence[Blocks], strategies: Sequence[str]) -> dict[str, float]:
     """Mean rank of each strategy within (task, seed) blocks, averaged over seeds, then over tasks.
 
     Blocks in which a strategy has no value are left out; NaN where a task has no block.
@@ -113,7 +119,7 @@ def friedman_nemenyi(runs: Sequence[Run], task: str | None = None) -> pd.DataFra
     return pd.DataFrame(p.to_numpy(), index=common, columns=common)
 
 
-def _ranked_groups(groups: Sequence[TaskRuns], task: str | None) -> list[TaskRuns]:
+def _ranked_groups(groups: Sequence[Group], task: str | None) -> list[Group]:
     ranked = [one for one in groups if task is None or one.label == task]
     if not ranked:
         known = ", ".join(one.label for one in groups) or "none"
@@ -121,5 +127,5 @@ def _ranked_groups(groups: Sequence[TaskRuns], task: str | None) -> list[TaskRun
     return ranked
 
 
-def _blocks(one: TaskRuns, strategies: Sequence[str]) -> bool:
+def _blocks(one: Blocks, strategies: Sequence[str]) -> bool:
     return bool(len(strategies)) and bool((~np.isnan(one.finals(strategies))).all(axis=1).any())

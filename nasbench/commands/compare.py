@@ -76,21 +76,28 @@ def compare(
             workers=workers,
             allow_test=allow_test,
         )
-        for name in _expand(tasks)
+        for name in expand(tasks)
     ]
-    result = _run(made_tasks, _chosen(strategies, strategy), seeds, out, jobs or _cores(), backend, quiet=as_json)
+    result = _run(made_tasks, _chosen(strategies, strategy), seeds, out, jobs or cores(), backend, quiet=as_json)
     _finish(result, report_, as_json)
 
 
 def report(
-    runs: Annotated[Path, typer.Argument(help="A folder with runs.sqlite, or the file.")],
+    runs: Annotated[Path, typer.Argument(help="A folder with runs.sqlite or predictors.sqlite, or the file.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; beside the runs by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """The same table, charts and page from kept runs, without running anything."""
-    from nasbench.comparison import from_records
+    from nasbench import comparison, predictor_comparison
 
-    _finish(from_records(runs, out), True, as_json)
+    file = runs / comparison.RUNS_FILE if runs.is_dir() else runs
+    others = file.with_name(predictor_comparison.RUNS_FILE)
+    if file == others or (others.is_file() and not file.is_file()):
+        from nasbench.commands import predictors
+
+        predictors.finish(predictor_comparison.from_records(others, out), True, as_json)
+    else:
+        _finish(comparison.from_records(runs, out), True, as_json)
 
 
 def _run(
@@ -115,7 +122,7 @@ def _run(
                 jobs=jobs,
                 backend=backend,
                 progress=progress.runs,
-                command=_command(),
+                command=command_line(),
             )
         except KeyboardInterrupt:
             progress.stop()
@@ -161,7 +168,7 @@ def _objective(text: str | None) -> str | list[str] | None:
     return names[0] if len(names) == 1 else [n for n in names if n]
 
 
-def _expand(text: str) -> list[str]:
+def expand(text: str) -> list[str]:
     """Benchmark names, with a bare family standing for all its datasets."""
     from nasbench.datasets.families import installed_names
 
@@ -206,9 +213,11 @@ def _parse_strategy(spec: str) -> tuple[Strategy, str]:
     return create(name, **params), salt
 
 
-def _command() -> str:
+def command_line() -> str:
+    """How the program was called."""
     return " ".join(["nasbench", *sys.argv[1:]])
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

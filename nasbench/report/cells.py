@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nasbench.report.data import TaskFacts
+    from nasbench.report.predictor_data import PredictionFacts
 
 Record = dict[str, Any]
 
@@ -80,7 +81,7 @@ def table(title: str, columns: Sequence[Column], rows: Sequence[Record], notes: 
     )
 
 
-def rows_of(frame: pd.DataFrame, facts: TaskFacts) -> list[Record]:
+def rows_of(frame: pd.DataFrame, facts: TaskFacts | PredictionFacts) -> list[Record]:
     """A task's rows of a frame."""
     return records(frame[frame["task"] == facts.label])
 

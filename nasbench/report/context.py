@@ -61,11 +61,10 @@ def build(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, An
         drawn: the figures, in the order of their specs in the page.
         provenance: as the caller passed it; unknown keys are left to `provenance.json`.
     """
-    places = iter(range(sum(len(f.panels) + len(f.more) for f in drawn)))
-    views = {f.name: FigureView(f, _slots(f.panels, places), _slots(f.more, places)) for f in drawn}
     failed = failures(data)
     unit = {facts.label: difference_unit(facts.unit) for facts in data.tasks}
-    pooled = [table] if (table := tests_table(data, OVER_TASKS, "root mean squares of the task")) else []
+    units = {OVER_TASKS: "root mean squares of the task", **unit}
+    tests = [tests_table(data.tests, label, of, "seed") for label, of in units.items()]
     return {
         "styles": styles_of(data.strategies),
         "strategies": data.strategies,
@@ -74,10 +73,10 @@ def build(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, An
         "tasks": [(facts, labels_of(facts)) for facts in data.tasks],
         "number": number,
         "metric_name": metric_name,
-        "figures": views,
+        "figures": views_of(drawn),
         "overall": overall_table(data),
         "summaries": [summary_table(data, facts) for facts in data.tasks],
-        "tests": pooled + [t for facts in data.tasks if (t := tests_table(data, facts.label, unit[facts.label]))],
+        "tests": [table for table in tests if table is not None],
         "targets": [targets_table(data, facts) for facts in data.tasks if _has(data, facts)],
         "costs": [cost_table(data, facts) for facts in data.tasks],
         "failures": failed,
@@ -85,6 +84,12 @@ def build(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, An
         "reproduce": reproduce(provenance),
         "glossary": GLOSSARY,
     }
+
+
+def views_of(drawn: Sequence[Figure]) -> dict[str, FigureView]:
+    """Figures by name, with the places of their specs in the page."""
+    places = iter(range(sum(len(f.panels) + len(f.more) for f in drawn)))
+    return {f.name: FigureView(f, _slots(f.panels, places), _slots(f.more, places)) for f in drawn}
 
 
 def _slots(panels: Sequence[Panel], places: Iterator[int]) -> list[Slot]:

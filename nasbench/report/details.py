@@ -35,12 +35,21 @@ from nasbench.report.numbers import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nasbench.report.data import ReportData, TaskFacts
 
 
-def tests_table(data: ReportData, label: str, unit: str) -> Table | None:
-    """Every pairwise test of a task (or over tasks); None where there is none."""
-    rows = records(data.tests[data.tests["task"] == label])
+def tests_table(tests: pd.DataFrame, label: str, unit: str, pairing: str) -> Table | None:
+    """Every pairwise test of a task (or over tasks); None where there is none.
+
+    Args:
+        tests: all tests of the report.
+        label: of the task.
+        unit: of the differences.
+        pairing: what a pair shares.
+    """
+    rows = records(tests[tests["task"] == label])
     if not rows:
         return None
     places = decimals_for([abs(r["difference"]) for r in rows])
@@ -56,11 +65,11 @@ def tests_table(data: ReportData, label: str, unit: str) -> Table | None:
             fixed_column("detectable", rows, places),
         ),
         (
-            Head("P(better)", "Probability of a better end with the same seed, ties 1/2"),
+            Head("P(better)", f"Probability of a better end with the same {pairing}, ties 1/2"),
             formatted("improvement", lambda v: fixed(v, 2)),
         ),
         (
-            Head("pairs", "Paired seeds, and those that end equal"),
+            Head("pairs", f"Paired {pairing}s, and those that end equal"),
             lambda r: Cell(
                 f"{r['pairs']:.0f}", order(float(r["pairs"])), f"({r['ties']:.0f} equal)" if r["ties"] else ""
             ),
@@ -75,9 +84,9 @@ def tests_table(data: ReportData, label: str, unit: str) -> Table | None:
             lambda r: Cell("yes" if r["significant"] else "no", float(not r["significant"])),
         ),
     ]
-    tests = {"wilcoxon": "Wilcoxon signed-rank test", "sign-flip": "sign-flip test stratified by task"}
-    used = " and ".join(dict.fromkeys(tests.get(r["test"], r["test"]) for r in rows))
-    return table(label, columns, rows, [f"Two-sided {used} over paired seeds."])
+    names = {"wilcoxon": "Wilcoxon signed-rank test", "sign-flip": "sign-flip test stratified by task"}
+    used = " and ".join(dict.fromkeys(names.get(r["test"], r["test"]) for r in rows))
+    return table(label, columns, rows, [f"Two-sided {used} over paired {pairing}s."])
 
 
 def targets_table(data: ReportData, facts: TaskFacts) -> Table:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import altair as alt
 
@@ -29,7 +29,18 @@ _PAPER_WIDTHS = {1: 640, 2: 420}
 _PAPER_WIDTH = 340
 
 Spec = dict[str, Any]
-Draw = Callable[["TaskFacts", Canvas], Layered]
+
+
+class Labelled(Protocol):
+    """Facts of a task, as far as its figures' titles need them."""
+
+    @property
+    def label(self) -> str:
+        """Of the task, unique in the report."""
+        ...
+
+
+Facts = TypeVar("Facts", bound=Labelled)
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,7 @@ def figures(data: ReportData) -> Iterator[Figure]:
     styles = styles_of(data.strategies)
     yield from _line_figures(data, styles)
     if data.finals["table_regret"].notna().any():
-        yield _per_task(
+        yield per_task(
             "final-regret",
             "Final regret, seed by seed",
             "One dot a run; the box spans the quartiles, the bar is the median. Dashed: exact expectation of random "
@@ -97,7 +108,7 @@ def figures(data: ReportData) -> Iterator[Figure]:
         )
     fast = [facts for facts in data.tasks if (_of(data.summary, facts)["speedup"] > 0).any()]
     if fast:
-        figure = _per_task(
+        figure = per_task(
             "speedup",
             "Speed-up over random search",
             "How many times as many random draws it takes, on average, to find an architecture as good as the one "
@@ -109,9 +120,15 @@ def figures(data: ReportData) -> Iterator[Figure]:
             overall = speedups(data.overall, "geometric mean over all tasks", styles, Canvas("container", 0, True))
             figure.panels.insert(0, Panel("Geometric mean over all tasks", page_spec(overall)))
         yield figure
-    yield from _pair_figures(data, styles)
+    yield from pair_figures(
+        data.rankings,
+        data.tests,
+        styles,
+        "Average rank of the final regret within a seed, 1 is best.",
+        "How often the row ends better than the column with the same seed",
+    )
     if len(data.ecdf):
-        yield _per_task(
+        yield per_task(
             "runtime-distribution",
             "How soon targets are reached",
             "Share of (run, target) pairs whose target the incumbent's true value has reached; the targets are those "
@@ -141,7 +158,7 @@ def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
     ):
         drawn = [facts for facts in data.tasks if len(_of(frame, facts))]
         if drawn:
-            yield _per_task(
+            yield per_task(
                 name,
                 title,
                 f"{caption} Shaded: within the noise floor, practically equal.",
@@ -150,8 +167,19 @@ def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
             )
 
 
-def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
-    ranked = {label: frame for label, frame in data.rankings.items() if len(frame) > 1}
+def pair_figures(
+    rankings: Mapping[str, pd.DataFrame], tests: pd.DataFrame, styles: Styles, ranks: str, improves: str
+) -> Iterator[Figure]:
+    """The critical-difference diagram and the matrix of pairwise improvements.
+
+    Args:
+        rankings: task label (or `all tasks`, first) -> columns of `ranking`.
+        tests: columns of `comparisons`.
+        styles: of all competitors.
+        ranks: what is ranked, in words.
+        improves: what a cell of the matrix counts, in words.
+    """
+    ranked = {label: frame for label, frame in rankings.items() if len(frame) > 1}
     if not ranked:
         return
     (first, main), *others = ranked.items()
@@ -159,8 +187,7 @@ def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
     yield Figure(
         "critical-difference",
         "Critical-difference diagram",
-        "Average rank of the final regret within a seed, 1 is best. Bars join strategies that the printed tests do "
-        "not tell apart.",
+        f"{ranks} Bars join those that the printed tests do not tell apart.",
         paper_spec(critical_difference(main, pooled, styles, WIDE)),
         [
             Panel(pooled, page_spec(critical_difference(main, "", styles, WIDE)), "wide"),
@@ -171,7 +198,7 @@ def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
             for label, frame in others
         ],
     )
-    tested = {label: data.tests[data.tests["task"] == label] for label in ranked}
+    tested = {label: tests[tests["task"] == label] for label in ranked}
     tested = {label: frame for label, frame in tested.items() if len(frame)}
     if not tested:
         return
@@ -181,8 +208,7 @@ def _pair_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
     yield Figure(
         "improvement",
         "Probability of improvement",
-        "How often the row ends better than the column with the same seed, ties counting one half; * marks a "
-        "significant difference (Holm).",
+        f"{improves}, ties counting one half; * marks a significant difference (Holm).",
         paper_spec(improvement_matrix(frame, order, first, Canvas(_cells(len(order)), 0, False))),
         [Panel(first, page_spec(improvement_matrix(frame, order, first, page)))],
         [
@@ -213,7 +239,18 @@ def _of(frame: pd.DataFrame, facts: TaskFacts) -> pd.DataFrame:
     return frame[frame["task"] == facts.label]
 
 
-def _per_task(name: str, title: str, caption: str, tasks: Sequence[TaskFacts], draw: Draw) -> Figure:
+def per_task(
+    name: str, title: str, caption: str, tasks: Sequence[Facts], draw: Callable[[Facts, Canvas], Layered]
+) -> Figure:
+    """A figure of one chart a task: all in one for paper, one panel each on the page.
+
+    Args:
+        name: of the figure's files.
+        title: what it shows.
+        caption: how to read it.
+        tasks: facts of the tasks that are drawn.
+        draw: the chart of a task on a canvas.
+    """
     columns = {1: 1, 2: 2, 4: 2}.get(len(tasks), 3)
     paper = Canvas(_PAPER_WIDTHS.get(columns, _PAPER_WIDTH), _HEIGHT, False)
     charts = [draw(facts, paper) for facts in tasks]

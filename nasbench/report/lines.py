@@ -57,7 +57,7 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
     y = alt.Y("mean:Q", scale=scale.scale, axis=scale.axis(regret_title(facts, "mean table regret"), grid=True))
     columns = ("strategy", "x", "mean", "low", "high", *(("observed", "seeds", "hover") if canvas.interactive else ()))
     data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
-    legend = None if canvas.interactive else _legend()
+    legend = None if canvas.interactive else line_legend()
     area = (
         alt.Chart()
         .mark_area(interpolate="step-after")
@@ -105,7 +105,7 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
         canvas: where to draw.
     """
     present = _present(frame, styles)
-    legend = None if canvas.interactive else _legend()
+    legend = None if canvas.interactive else line_legend()
     x = _along(frame["x"], "evaluations", logarithmic=True)
     y = alt.Y(
         "reached:Q",
@@ -153,7 +153,8 @@ def _along(x: pd.Series[Any], title: str, logarithmic: bool) -> alt.X:
     return alt.X("x:Q", title=title, axis=alt.Axis(tickCount=6, grid=False), scale=scale)
 
 
-def _legend() -> alt.Legend:
+def line_legend() -> alt.Legend:
+    """The legend of lines on paper; the page has one of its own."""
     return alt.Legend(
         orient="top", columns=_LEGEND_COLUMNS, labelLimit=230, symbolType="stroke", symbolSize=300, symbolOpacity=1
     )

@@ -40,7 +40,7 @@ def improvement_matrix(frame: pd.DataFrame, order: list[str], title: str, canvas
         y=alt.Y("strategy:N", sort=order, axis=names_axis(canvas), scale=domain),
     )
     tips = [
-        alt.Tooltip("strategy:N", title="ends better"),
+        alt.Tooltip("strategy:N", title="better"),
         alt.Tooltip("other:N", title="than"),
         alt.Tooltip("improvement:Q", title="probability", format=".3~g"),
         alt.Tooltip("p_holm:Q", title="Holm p", format=".2~g"),

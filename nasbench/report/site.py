@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,6 +14,8 @@ from nasbench.report.numbers import count, ranges
 from nasbench.run import Run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nasbench.report.data import ReportData
     from nasbench.report.gallery import Figure
 
@@ -74,27 +76,54 @@ def render(
     """Write the report of frames that are already computed; see `write_report`."""
     from nasbench.report.gallery import NAMES, figures
 
+    drawn = list(figures(data))
+    files = {"summary.csv": csv_of(data.summary), "provenance.json": json_of(provenance)}
+    return write_files(out, drawn, NAMES, files, lambda: page(data, drawn, provenance, title), progress)
+
+
+def write_files(
+    out: Path,
+    drawn: Sequence[Figure],
+    names: Collection[str],
+    files: Mapping[str, str],
+    make_page: Callable[[], str],
+    progress: Callable[[str], None] | None = None,
+) -> Report:
+    """Write figures, data files and the page into a folder, each whole or not at all.
+
+    Args:
+        out: the folder; made where it does not exist.
+        drawn: the figures.
+        names: of all figures that such a report may have; files of those not drawn are removed.
+        files: name -> content of the data files.
+        make_page: the page's HTML.
+        progress: told what is being made.
+    """
     tell = progress or (lambda _: None)
     out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-
-    def write(name: str, content: str | bytes) -> None:
-        written.append(_write(out / name, content.encode() if isinstance(content, str) else content))
-
-    drawn = list(figures(data))
     for figure in drawn:
         tell(f"chart: {figure.title.lower()}")
         svg, png = images(figure)
-        write(f"{figure.name}.svg", svg)
-        write(f"{figure.name}.png", png)
-    write("summary.csv", data.summary.to_csv(index=False, lineterminator="\n"))
-    write("provenance.json", json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+        written += [_write(out / f"{figure.name}.svg", svg.encode()), _write(out / f"{figure.name}.png", png)]
+    written += [_write(out / name, content.encode()) for name, content in files.items()]
     tell("page")
-    write("index.html", page(data, drawn, provenance, title))
-    for name in set(NAMES) - {figure.name for figure in drawn}:
+    written.append(_write(out / "index.html", make_page().encode()))
+    for name in set(names) - {figure.name for figure in drawn}:
         for suffix in (".svg", ".png"):
             (out / f"{name}{suffix}").unlink(missing_ok=True)
     return Report(out, out / "index.html", tuple(written))
+
+
+def csv_of(frame: pd.DataFrame) -> str:
+    """A frame as comma-separated text."""
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def json_of(value: Mapping[str, Any]) -> str:
+    """JSON text that is the same for the same value."""
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
 
 def images(figure: Figure) -> tuple[str, bytes]:
@@ -106,11 +135,25 @@ def images(figure: Figure) -> tuple[str, bytes]:
 
 
 def page(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, Any], title: str) -> str:
-    """The page as HTML: every name escaped, every script inline and admitted by its hash."""
+    """The page as HTML."""
+    from nasbench.report import context
+
+    return render_page("index.html.j2", title, _about(data), drawn, context.build(data, drawn, provenance))
+
+
+def render_page(template: str, title: str, about: str, drawn: Sequence[Figure], variables: Mapping[str, Any]) -> str:
+    """A template as HTML: every name escaped, every script inline and admitted by its hash.
+
+    Args:
+        template: a file of this package.
+        title: the page's heading.
+        about: the line below it.
+        drawn: the figures, in the order of their specs in the page.
+        variables: what else the template is given.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    from nasbench.report import context
     from nasbench.report.embed import json_for_script, script_hash, vega_bundle
     from nasbench.report.theme import CONFIG
 
@@ -125,15 +168,15 @@ def page(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, Any
         lstrip_blocks=True,
     )
     specs = [panel.spec for figure in drawn for panel in (*figure.panels, *figure.more)]
-    return environment.get_template("index.html.j2").render(
+    return environment.get_template(template).render(
         title=title,
-        about=_about(data),
+        about=about,
         css=Markup(folder.joinpath("page.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
         bundle=Markup(bundle),  # noqa: S704  checked by vega_bundle
         script=Markup(script),  # noqa: S704  our own file
         script_hashes=[script_hash(bundle), script_hash(script)],
         specs=Markup(json_for_script({"config": CONFIG, "specs": specs})),  # noqa: S704  escaped
-        **context.build(data, drawn, provenance),
+        **variables,
     )
 
 

@@ -33,7 +33,8 @@ def loaded_after(code):
         "import sys; sys.argv = ['nasbench', '--help']; import nasbench.cli\n"
         "try: nasbench.cli.main()\nexcept SystemExit: pass",
         "import nasbench; b = nasbench.load('nasbench201/cifar10'); b.query((4, 2, 1, 2, 1, 1), 'val_accuracy')",
-        "import nasbench; nasbench.Task; nasbench.search; nasbench.compare; nasbench.strategies.list()",
+        "import nasbench; nasbench.Task; nasbench.search; nasbench.compare; nasbench.compare_predictors; "
+        "nasbench.strategies.list()",
         "import nasbench\nt = nasbench.Task('nasbench201/cifar10', evaluations=20)\n"
         "for name in ('random-search', 'regularized-evolution', 'local-search', 'reinforce'): nasbench.search(t, name)",
     ],

@@ -241,7 +241,7 @@ def test_falls_back_to_a_rollback_journal_where_memory_cannot_be_shared(tmp_path
     def without_shared_memory(place, **options):
         return connect(f"file:{place}?vfs=unix-dotfile", uri=True, **options)
 
-    monkeypatch.setattr("nasbench.records.sqlite3.connect", without_shared_memory)
+    monkeypatch.setattr("nasbench.sqlite_store.sqlite3.connect", without_shared_memory)
     with Records(path) as records:
         records.add(run())
     monkeypatch.undo()
@@ -260,7 +260,8 @@ def test_falls_back_where_writing_ahead_is_refused_with_an_error(tmp_path, monke
             return super().execute(statement, *arguments)
 
     connect = sqlite3.connect
-    monkeypatch.setattr("nasbench.records.sqlite3.connect", lambda place, **o: connect(place, factory=Refusing, **o))
+    refusing = lambda place, **options: connect(place, factory=Refusing, **options)  # noqa: E731
+    monkeypatch.setattr("nasbench.sqlite_store.sqlite3.connect", refusing)
     with Records(tmp_path / "runs.sqlite") as records:
         records.add(run())
     monkeypatch.undo()
