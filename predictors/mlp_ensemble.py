@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 class MLPEnsemble:
     """Rectified-linear networks that differ in initial weights and in the order of their batches.
 
-    Trained by Adam on the mean absolute error. Inputs are standardised with the training set's
+    Trained by Adam on the mean absolute error, or the mean squared one. Inputs are standardised with the training set's
     moments; targets are taken as they come and should have a scale of about one.
 
     Source: the meta neural network of White, Neiswanger and Savani, BANANAS, AAAI 2021; Kingma and Ba,
@@ -34,6 +35,8 @@ class MLPEnsemble:
         steps: Adam steps of a fit, whatever the number of observations.
         batch: observations a step.
         learning_rate: of Adam at first; it falls linearly to zero.
+        activation: `relu` or `tanh`.
+        loss: `absolute` or `squared` error.
     """
 
     members: int = 5
@@ -42,25 +45,30 @@ class MLPEnsemble:
     steps: int = 200
     batch: int = 32
     learning_rate: float = 0.01
+    activation: Literal["relu", "tanh"] = "relu"
+    loss: Literal["absolute", "squared"] = "absolute"
 
-    def fit(self, x: Floats, y: Floats, rng: np.random.Generator) -> None:
+    def fit(
+        self, x: Floats, y: Floats, rng: np.random.Generator, rows: NDArray[np.int64] | None = None
+    ) -> None:
         """Train all members from new initial weights.
 
         Args:
             x: `(n, d)` features.
             y: `(n,)` targets.
             rng: draws initial weights and batches.
+            rows: `(members, k)` the rows that each member learns from; all by default.
         """
         self._centre = x.mean(axis=0)
         self._spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
         inputs = self._standardise(x)
         self._initialise(inputs.shape[1], float(y.mean()), rng)
         moments = [(np.zeros_like(p), np.zeros_like(p)) for p in self._parameters]
-        size, rows = min(self.batch, len(y)), np.empty((self.members, 0), dtype=np.int64)
+        own = np.broadcast_to(np.arange(len(y)), (self.members, len(y))) if rows is None else rows
+        size, rows = min(self.batch, own.shape[1]), np.empty((self.members, 0), dtype=np.int64)
         for step in range(1, self.steps + 1):
             if rows.shape[1] < size:
-                order = np.broadcast_to(np.arange(len(y)), (self.members, len(y)))
-                rows = np.concatenate([rows, rng.permuted(order, axis=1)], axis=1)
+                rows = np.concatenate([rows, rng.permuted(own, axis=1)], axis=1)
             chosen, rows = rows[:, :size], rows[:, size:]
             rate = self.learning_rate * (1.0 - (step - 1) / self.steps)
             rate *= np.sqrt(1.0 - _BETA2**step) / (1.0 - _BETA1**step)
@@ -73,6 +81,10 @@ class MLPEnsemble:
     def predict(self, x: Floats) -> Floats:
         """Each member's prediction, `(members, n)`, for `(n, d)` features."""
         return np.asarray(self._forward(self._standardise(x)[None])[-1][:, :, 0])
+
+    def basis(self, x: Floats) -> Floats:
+        """The last hidden layer of each member, `(members, n, width)`, for `(n, d)` features."""
+        return self._forward(self._standardise(x)[None])[-2]
 
     def _standardise(self, x: Floats) -> Floats:
         return np.asarray((x - self._centre) / self._spread)
@@ -92,17 +104,25 @@ class MLPEnsemble:
         for layer in range(0, len(self._parameters), 2):
             value = outputs[-1] @ self._parameters[layer] + self._parameters[layer + 1]
             last = layer + 2 == len(self._parameters)
-            outputs.append(value if last else np.maximum(value, 0.0, out=value))
+            outputs.append(value if last else self._activate(value))
         return outputs
 
+    def _activate(self, value: Floats) -> Floats:
+        return np.asarray(np.tanh(value) if self.activation == "tanh" else np.maximum(value, 0.0, out=value))
+
+    def _activation_slope(self, output: Floats) -> Floats:
+        """Derivative of the activation, from what it gave."""
+        return np.asarray(1.0 - output * output if self.activation == "tanh" else output > 0)
+
     def _gradients(self, x: Floats, y: Floats) -> list[Floats]:
-        """Of the mean absolute error, in the order of the parameters; x `(members, b, d)`, y `(members, b)`."""
+        """Of the loss, in the order of the parameters; x `(members, b, d)`, y `(members, b)`."""
         outputs = self._forward(x)
-        error = np.sign(outputs[-1] - y[:, :, None]) / y.shape[1]
+        residual = outputs[-1] - y[:, :, None]
+        error = (np.sign(residual) if self.loss == "absolute" else 2.0 * residual) / y.shape[1]
         gradients: list[Floats] = []
         for layer in range(len(self._parameters) - 2, -1, -2):
             below = outputs[layer // 2]
             gradients += [error.sum(axis=1, keepdims=True), below.swapaxes(1, 2) @ error]
             if layer:
-                error = (error @ self._parameters[layer].swapaxes(1, 2)) * (below > 0)
+                error = (error @ self._parameters[layer].swapaxes(1, 2)) * self._activation_slope(below)
         return gradients[::-1]
