@@ -17,9 +17,10 @@ REGISTRY = Registry(
     "predictor",
     {
         "bayesian-linear": ("nasbench.predictors.linear_regressors:BayesianLinear", None),
-        "dngo": ("nasbench.predictors.neural_regressors:DNGO", None),
+        "blend": ("nasbench.predictors.blend:Blend", None),
         "extra-trees": ("nasbench.predictors.tree_regressors:ExtraTrees", None),
         "gp": ("nasbench.predictors.kernel_regressors:GaussianProcess", None),
+        "gp-ard": ("nasbench.predictors.kernel_regressors:RelevanceGP", None),
         "gp-hamming": ("nasbench.predictors.kernel_regressors:HammingGP", None),
         "gp-rbf": ("nasbench.predictors.kernel_regressors:SquaredExponentialGP", None),
         "gp-wl": ("nasbench.predictors.kernel_regressors:WeisfeilerLehmanGP", None),

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.predictors.encoders import Encoder
+from nasbench.predictors.features import Groups
 from nasbench.predictors.graphs import graph_space, graphs
 from nasbench.space import SearchSpace
 from nasbench.spaces.graph_view import FIRST_OPERATION, CellGraphs
@@ -234,6 +235,10 @@ class GraphStatistics(GraphEncoder):
         names += [f"{operation} at depth {d}" for operation in operations.values() for d in range(1, longest + 1)]
         names += [f"paths of {length}" for length in range(longest + 1)]
         return np.array(names, dtype=object)
+
+    def groups(self) -> Groups:
+        """Each statistic by itself: their units differ."""
+        return tuple((column,) for column in range(len(self.get_feature_names_out())))
 
 
 def _longest_paths(edges: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 class MLPEnsemble:
     """Rectified-linear networks that differ in initial weights and in the order of their batches.
 
-    Trained by Adam on the mean absolute error, or the mean squared one. Inputs are standardised with the training set's
+    Trained by Adam on the mean absolute error. Inputs are standardised with the training set's
     moments; targets are taken as they come and should have a scale of about one.
 
     Source: the meta neural network of White, Neiswanger and Savani, BANANAS, AAAI 2021; Kingma and Ba,
@@ -35,8 +34,6 @@ class MLPEnsemble:
         steps: Adam steps of a fit, whatever the number of observations.
         batch: observations a step.
         learning_rate: of Adam at first; it falls linearly to zero.
-        activation: `relu` or `tanh`.
-        loss: `absolute` or `squared` error.
     """
 
     members: int = 5
@@ -45,8 +42,6 @@ class MLPEnsemble:
     steps: int = 200
     batch: int = 32
     learning_rate: float = 0.01
-    activation: Literal["relu", "tanh"] = "relu"
-    loss: Literal["absolute", "squared"] = "absolute"
 
     def fit(
         self, x: Floats, y: Floats, rng: np.random.Generator, rows: NDArray[np.int64] | None = None
@@ -82,10 +77,6 @@ class MLPEnsemble:
         """Each member's prediction, `(members, n)`, for `(n, d)` features."""
         return np.asarray(self._forward(self._standardise(x)[None])[-1][:, :, 0])
 
-    def basis(self, x: Floats) -> Floats:
-        """The last hidden layer of each member, `(members, n, width)`, for `(n, d)` features."""
-        return self._forward(self._standardise(x)[None])[-2]
-
     def _standardise(self, x: Floats) -> Floats:
         return np.asarray((x - self._centre) / self._spread)
 
@@ -104,25 +95,17 @@ class MLPEnsemble:
         for layer in range(0, len(self._parameters), 2):
             value = outputs[-1] @ self._parameters[layer] + self._parameters[layer + 1]
             last = layer + 2 == len(self._parameters)
-            outputs.append(value if last else self._activate(value))
+            outputs.append(value if last else np.maximum(value, 0.0, out=value))
         return outputs
 
-    def _activate(self, value: Floats) -> Floats:
-        return np.asarray(np.tanh(value) if self.activation == "tanh" else np.maximum(value, 0.0, out=value))
-
-    def _activation_slope(self, output: Floats) -> Floats:
-        """Derivative of the activation, from what it gave."""
-        return np.asarray(1.0 - output * output if self.activation == "tanh" else output > 0)
-
     def _gradients(self, x: Floats, y: Floats) -> list[Floats]:
-        """Of the loss, in the order of the parameters; x `(members, b, d)`, y `(members, b)`."""
+        """Of the mean absolute error, in the order of the parameters; x `(members, b, d)`, y `(members, b)`."""
         outputs = self._forward(x)
-        residual = outputs[-1] - y[:, :, None]
-        error = (np.sign(residual) if self.loss == "absolute" else 2.0 * residual) / y.shape[1]
+        error = np.sign(outputs[-1] - y[:, :, None]) / y.shape[1]
         gradients: list[Floats] = []
         for layer in range(len(self._parameters) - 2, -1, -2):
             below = outputs[layer // 2]
             gradients += [error.sum(axis=1, keepdims=True), below.swapaxes(1, 2) @ error]
             if layer:
-                error = (error @ self._parameters[layer].swapaxes(1, 2)) * self._activation_slope(below)
+                error = (error @ self._parameters[layer].swapaxes(1, 2)) * (below > 0)
         return gradients[::-1]

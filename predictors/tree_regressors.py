@@ -13,30 +13,28 @@ from nasbench.predictors.cross_fit import SMALLEST_DEVIATION, Floats, Prediction
 
 
 class _Trusted:
-    """Mixin of the forests: the spread over the trees, scaled to the errors on rows a tree has not seen.
+    """Mixin of the forests: the spread over the trees, made up to the errors on rows a tree has not seen.
 
     Each tree learns from a bootstrap sample. For a training row the trees that did not draw it give an
-    honest prediction and an honest spread; the scale is the root mean square of their ratio.
+    honest prediction and an honest spread; what the mean square of the errors has more than the mean
+    variance of the spread is added to the variance of every prediction.
     """
 
     estimators_: Any
     estimators_samples_: Any
 
-    def _rescale(self, X: Floats, y: Floats) -> None:
+    def _learn_excess(self, X: Floats, y: Floats) -> None:
         features = X.astype(np.float32)
         predicted = np.array([tree.predict(features) for tree in self.estimators_])
         unseen = np.ones(predicted.shape, dtype=bool)
         for row, drawn in zip(unseen, self.estimators_samples_, strict=True):
             row[drawn] = False
-        count = unseen.sum(axis=0)
-        known = count >= 2
-        self.scale_ = 1.0
+        known = unseen.sum(axis=0) >= 2
+        self.excess_variance_ = float(y.var())
         if known.any():
-            votes, seen = predicted[:, known], unseen[:, known]
-            mean = (votes * seen).sum(axis=0) / count[known]
-            spread = ((votes - mean) ** 2 * seen).sum(axis=0) / count[known]
-            floor = max(float(spread.mean()) * 1e-2, SMALLEST_DEVIATION**2)
-            self.scale_ = float(np.sqrt(np.mean((y[known] - mean) ** 2 / np.maximum(spread, floor)))) or 1.0
+            votes = np.ma.masked_array(predicted[:, known], ~unseen[:, known])
+            errors = (y[known] - votes.mean(axis=0)) ** 2
+            self.excess_variance_ = max(float(np.mean(errors - votes.var(axis=0))), 0.0)
 
     def _predict(self, X: ArrayLike, return_std: bool) -> Prediction:
         check_is_fitted(self)
@@ -45,11 +43,12 @@ class _Trusted:
         mean = trees.mean(axis=0)[which]
         if not return_std:
             return np.asarray(mean)
-        return np.asarray(mean), np.maximum(self.scale_ * trees.std(axis=0)[which], SMALLEST_DEVIATION)
+        deviation = np.sqrt(trees.var(axis=0) + self.excess_variance_)[which]
+        return np.asarray(mean), np.maximum(deviation, SMALLEST_DEVIATION)
 
 
 class RandomForest(_Trusted, RandomForestRegressor):  # type: ignore[misc]
-    """scikit-learn's random forest; the standard deviation is the spread over its trees, rescaled out of bag.
+    """scikit-learn's random forest; the standard deviation is the spread over its trees, made up out of bag.
 
     Source: Breiman, Random Forests, 2001; 116 trees as in White et al., How Powerful are Performance
     Predictors in NAS?, NeurIPS 2021, with half of the features a split, which ranks better on paths.
@@ -83,11 +82,11 @@ class RandomForest(_Trusted, RandomForestRegressor):  # type: ignore[misc]
         """Fit to features `(n, d)` and targets `(n,)`."""
         features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
         super().fit(features, targets)
-        self._rescale(features, targets)
+        self._learn_excess(features, targets)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
-        """Mean over the trees `(n,)`, and their rescaled standard deviation if wanted."""
+        """Mean over the trees `(n,)`, and the standard deviation of an observation if wanted."""
         return self._predict(X, return_std)
 
 
@@ -127,9 +126,9 @@ class ExtraTrees(_Trusted, ExtraTreesRegressor):  # type: ignore[misc]
         """Fit to features `(n, d)` and targets `(n,)`."""
         features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
         super().fit(features, targets)
-        self._rescale(features, targets)
+        self._learn_excess(features, targets)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
-        """Mean over the trees `(n,)`, and their rescaled standard deviation if wanted."""
+        """Mean over the trees `(n,)`, and the standard deviation of an observation if wanted."""
         return self._predict(X, return_std)
