@@ -16,8 +16,9 @@ class _Trusted:
     """Mixin of the forests: the spread over the trees, and the errors on rows that a tree has not seen.
 
     Each tree learns from a bootstrap sample, so that the trees that did not draw a training row predict it
-    honestly. The variance is the spread plus the mean square of these out-of-bag errors, as in
-    `nasbench.predictors.cross_fit`.
+    honestly. The variance is the spread plus the mean square of these out-of-bag errors, times the one
+    factor that makes it right on average out of bag: trees that are grown to single rows spread by
+    their rows' noise too.
     """
 
     estimators_: Any
@@ -31,8 +32,14 @@ class _Trusted:
             row[drawn] = False
         count = unseen.sum(axis=0)
         known = count > 0
-        votes = (predicted * unseen).sum(axis=0)[known] / count[known]
-        self.error_variance_ = float(np.mean((y[known] - votes) ** 2)) if known.any() else float(y.var())
+        self.error_variance_, self.factor_ = float(y.var()), 1.0
+        if known.any():
+            predicted, unseen, count = predicted[:, known], unseen[:, known], count[known]
+            votes = (predicted * unseen).sum(axis=0) / count
+            spread = ((predicted - votes) ** 2 * unseen).sum(axis=0) / count
+            self.error_variance_ = float(np.mean((y[known] - votes) ** 2))
+            total = float(spread.mean()) + self.error_variance_
+            self.factor_ = self.error_variance_ / total if total > 0 else 1.0
 
     def _predict(self, X: ArrayLike, return_std: bool) -> Prediction:
         check_is_fitted(self)
@@ -41,7 +48,7 @@ class _Trusted:
         mean = trees.mean(axis=0)[which]
         if not return_std:
             return np.asarray(mean)
-        deviation = np.sqrt(trees.var(axis=0) + self.error_variance_)[which]
+        deviation = np.sqrt(self.factor_ * (trees.var(axis=0) + self.error_variance_))[which]
         return np.asarray(mean), np.maximum(deviation, SMALLEST_DEVIATION)
 
 
