@@ -27,9 +27,9 @@ _BLOCK = 4096
 
 
 def inducing_points(rows: Floats, count: int, seed: int | None) -> NDArray[np.int64]:
-    """Numbers of at most `count` distinct rows, drawn at random."""
+    """Numbers of at most `count` distinct rows, drawn at random, rising."""
     _, first = np.unique(rows, axis=0, return_index=True)
-    return np.random.default_rng(seed).permutation(first)[:count]
+    return np.sort(np.random.default_rng(seed).permutation(first)[:count])
 
 
 class _Fit(NamedTuple):
@@ -65,7 +65,7 @@ def _best_noise(
     def cost(log_noise: float) -> float:
         noise = float(np.exp(log_noise))
         determinant = float(np.log1p(eigenvalues / noise).sum()) + n * log_noise
-        return 0.5 * (n * np.log(signal(noise)) + determinant + unexplained / noise)
+        return 0.5 * float(n * np.log(signal(noise)) + determinant + unexplained / noise)
 
     found = minimize_scalar(cost, bounds=(np.log(1e-4), np.log(1e2)), method="bounded")
     noise = float(np.exp(found.x))
