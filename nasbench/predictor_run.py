@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import TaskError, UnknownNameError
+from nasbench.errors import TaskError
 from nasbench.prediction_split import KINDS, split
 from nasbench.prediction_task import PredictionTask
 from nasbench.run import Entry, hash_trace
@@ -31,16 +31,13 @@ PREDICTION_VERSION = 1
 PREDICTION = np.dtype([("kind", "u1"), ("row", "<i8"), ("mean", "<f8"), ("std", "<f8")])
 """One held-out row: place of its kind in `KINDS`, table row, prediction, standard deviation (NaN: unknown)."""
 
-ENCODERS = {"one-hot": "OneHot", "unit-ranks": "UnitRanks", "mixed": "Mixed", "path-counts": "PathCounts"}
-"""Encoders by the name that a comparison gives them; None is the space's own for the metric."""
-
 
 @runtime_checkable
 class ChargedEncoder(Protocol):
     """An encoder whose features cost simulated time: proxies to compute, epochs to train."""
 
-    def query_seconds(self, X: Any) -> Any:
-        """Simulated seconds `(n,)` that the features of genotypes `(n, G)` take."""
+    def cost(self, X: Any) -> Any:
+        """What the features of genotypes `(n, G)` take; `seconds` of it are `(n,)`, NaN where not published."""
         ...
 
 
@@ -51,7 +48,7 @@ class PredictorSpec:
     Args:
         name: one of `nasbench.predictors.list()`.
         params: of the regressor. A `random_state` that is not given is drawn anew for each trial.
-        encoder: a name of `ENCODERS`; None takes the space's own.
+        encoder: a name of `nasbench.predictors.encoders.list()`; None takes the predictor's own.
         rank_targets: see `nasbench.predictors.create`.
         salt: distinguishes identical predictors that are entered twice; "" otherwise.
     """
@@ -114,20 +111,14 @@ class PredictorSpec:
             UnknownNameError: no such predictor, hyper-parameter or encoder.
             GenotypeError: the encoder does not suit the space.
         """
-        from nasbench.predictors import create, encoders
+        from nasbench.predictors import create
 
-        known = signature(self.regressor_class).parameters
         params = dict(self.params)
-        if "random_state" in known and params.get("random_state") is None:
+        if "random_state" in signature(self.regressor_class).parameters and params.get("random_state") is None:
             params["random_state"] = seed
-        if self.encoder is not None and self.encoder not in ENCODERS:
-            raise UnknownNameError("encoder", self.encoder, ENCODERS)
-        if self.encoder is not None and "groups" in known:
-            params.setdefault("groups", None)  # the columns of the space's own encoder are not these
-        pipeline = create(self.name, space, functional=functional, rank_targets=self.rank_targets, **params)
-        if self.encoder is not None:
-            pipeline.set_params(encode=getattr(encoders, ENCODERS[self.encoder])(space))
-        return pipeline
+        return create(
+            self.name, space, functional=functional, rank_targets=self.rank_targets, encoder=self.encoder, **params
+        )
 
 
 def _defaults(regressor_class: Any) -> dict[str, Any]:
@@ -254,5 +245,5 @@ def _predict(
         raise ValueError(f"{int((~np.isfinite(mean)).sum())} of {len(mean)} predictions are not finite")
     predictions["mean"], predictions["std"] = mean, std
     encoder = predictor[0]
-    charged = float(np.mean(encoder.query_seconds(asked))) if isinstance(encoder, ChargedEncoder) else 0.0
+    charged = float(np.mean(encoder.cost(asked).seconds)) if isinstance(encoder, ChargedEncoder) else 0.0
     return fitted - begin, (done - fitted) / len(asked), charged

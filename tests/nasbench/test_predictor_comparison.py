@@ -203,7 +203,7 @@ def test_a_task_under_two_label_policies_has_two_labels(tmp_path):
 
 def test_a_constant_predictor_scores_zero(tmp_path):
     """Two trees of depth 0 predict one value everywhere."""
-    spec = PredictorSpec("xgboost", {"n_estimators": 0, "members": 1})
+    spec = PredictorSpec("xgboost", {"n_estimators": 0, "members": 2})
     frame = compare_predictors([task()], [spec], [6], 1, out=tmp_path).to_frame()
     assert (frame["kendall"] == 0).all()
 
@@ -307,7 +307,7 @@ def test_the_command_prints_writes_and_resumes(nasbench, executed, tmp_path):
         (("--predictors", "gpp"), "Did you mean 'gp'"),
         (("--predictor", "gp:noise"), "is no key=value"),
         (("--predictor", "gp:rank_targets=1"), "rank_targets is true or false"),
-        (("--predictor", "gp:encoder=wl"), "unknown encoder 'wl'"),
+        (("--predictor", "gp:encoder=wll"), "unknown encoder 'wll'"),
         (("--label", "best"), "label must be one of mean, random"),
         (("--metric", "accuracy"), "unknown metric"),
     ],

@@ -175,9 +175,11 @@ def test_a_predictor_that_needs_no_training_is_planned_once_a_trial(registered, 
 
 
 def test_what_an_encoder_charges_is_part_of_the_query(registered, task, monkeypatch):
+    from nasbench.predictors.column_encoders import Charge
     from nasbench.predictors.encoders import OneHot
 
-    monkeypatch.setattr(OneHot, "query_seconds", lambda self, X: np.full(len(X), 2.5), raising=False)
+    charge = lambda self, X: Charge(np.ones(len(X)), np.full(len(X), 2.5))  # noqa: E731
+    monkeypatch.setattr(OneHot, "cost", charge, raising=False)
     run = evaluate_predictor(task, PredictorSpec("random-forest", {"n_estimators": 2}, encoder="one-hot"), 5)
     assert run.charged_seconds == 2.5
     assert evaluate_predictor(task, PredictorSpec("random-forest", {"n_estimators": 2}), 5).charged_seconds == 0.0
