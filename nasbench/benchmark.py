@@ -105,7 +105,6 @@ class Benchmark:
         self._answers: dict[tuple[str, int | None], Callable[[int], float]] = {}
         self._curves: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._digests: dict[tuple[str, str], str] = {}
-        self._columns_of: dict[str, dict[str, Column]] = {}
 
     # -- shape ----------------------------------------------------------------------------------
 
@@ -218,6 +217,10 @@ class Benchmark:
         if protocol not in self._columns_of:
             self._columns_of[protocol] = self._data.columns(protocol)
         return self._columns_of[protocol]
+
+    @cached_property
+    def _columns_of(self) -> dict[str, dict[str, Column]]:
+        return {}
 
     def metric(self, name: str, protocol: str | None = None) -> Metric:
         """What one column of a protocol means.
