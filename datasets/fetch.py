@@ -37,7 +37,7 @@ from nasbench.schema import TableData
 from nasbench.store import Table
 from nasbench.table_file import write_table
 
-IMPORT = 1
+IMPORT = 2
 """Raised whenever an importer of a fetched file changes what it writes: `fetch` then makes it anew."""
 
 CREATED_BY = "nasbench fetch"

@@ -6,7 +6,9 @@ stages, whose number of branches is the stage's number; last_channel; embedding:
 flops: in 10^9; params: in 10^6; and the task's metrics in %}. The published classification tasks
 (`cls-10c`, `cls-50-100`) have top1 and top5, segmentation (`seg`) has mIoU, mAcc and aAcc; 2,507
 architectures each, of 2^80: the table is partial. One number an architecture and metric (noise unknown);
-no training times, no curves. A dataset is named by the file's folder, as published. Licence BSD-2-Clause.
+should an architecture be listed again, it is a second training of it. FLOPs depend on the task's input, so that each
+dataset has its own. No training times, no curves. A dataset is named by the file's folder, as published; the folder
+`nas-bench-201` holds cells of another space and is passed over. Licence BSD-2-Clause.
 """
 
 from __future__ import annotations
@@ -17,35 +19,45 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench.datasets.importers.build import counts, ids
-from nasbench.datasets.importers.official import file_source, number, record, space_facts
+from nasbench.datasets.importers.official import (
+    file_source,
+    number,
+    record,
+    repeats,
+    space_facts,
+    sparse_noise_floor,
+    spread,
+)
 from nasbench.datasets.readers.safe_pickle import read_pickle
 from nasbench.errors import ImportFileError
 from nasbench.schema import Column, Dataset, Protocol, TableData
 from nasbench.spaces.nas_bench_mr import nas_bench_mr_space
 
 FILE = "trainval.pkl"
-METRICS = (("top1", "top5"), ("mIoU", "mAcc", "aAcc"))
-SHARED = ("flops", "params", "input_channel", "inverted_residual_setting", "last_channel", "embedding")
+METRICS = ("top1", "top5", "mIoU", "mAcc", "aAcc", "mAP", "AP")
+"""Accuracies in %, the primary one of a task first; a task has some of them."""
+
+ELSEWHERE = "nas-bench-201"
+COSTS = ("flops", "params")
+SHARED = (*COSTS, "input_channel", "inverted_residual_setting", "last_channel", "embedding")
 MAX_BYTES = 32 << 20
 
-_Records = dict[tuple[int, ...], Mapping[str, Any]]
+_Records = list[tuple[tuple[int, ...], Mapping[str, float]]]
 
 
 def read(path: Path, name: str | None = None) -> TableData:
     """NAS-Bench-MR's trainval.pkl of one task, or the folder `data` with a folder for each task.
 
     Raises:
-        ImportFileError: a file is not what it should be, or two files disagree about an architecture.
+        ImportFileError: a file is not what it should be.
         UnsafeFileError: a file asks for any global, or is larger than it may be.
     """
     files = _files(path)
     tasks = {task: _records(file) for task, file in files.items()}
-    genotypes = np.array(sorted(set().union(*tasks.values())), dtype=np.int64)
+    genotypes = np.array(sorted({genotype for records in tasks.values() for genotype, _ in records}), dtype=np.int64)
     rows = {tuple(genotype): row for row, genotype in enumerate(genotypes.tolist())}
-    cost = _costs(tasks, rows, path)
     space = nas_bench_mr_space()
     return TableData(
         name=name or "nas-bench-mr",
@@ -63,7 +75,7 @@ def read(path: Path, name: str | None = None) -> TableData:
         genotypes=genotypes,
         source_ids=ids([",".join(map(str, _vector(row))) for row in genotypes.tolist()]),
         canonical=np.arange(len(genotypes)),
-        datasets={task: _dataset(records, rows, cost) for task, records in tasks.items()},
+        datasets={task: _dataset(records, rows, f"{path}, {task}") for task, records in tasks.items()},
         **space_facts(space),
     )
 
@@ -74,6 +86,8 @@ def _files(path: Path) -> dict[str, Path]:
     if not found:
         raise ImportFileError(f"{path} has no folder with a {FILE}; give one such file, or the folder of tasks")
     files = {file.resolve().parent.name.lower(): file for file in found}
+    if path.is_dir() and len(files) > 1:
+        files.pop(ELSEWHERE, None)
     for task, file in files.items():
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,31}", task):
             raise ImportFileError(f"{file}: {task!r} names no task; keep the official folders, e.g. cls-10c/{FILE}")
@@ -86,18 +100,15 @@ def _records(path: Path) -> _Records:
     if not isinstance(found, list) or not found:
         raise ImportFileError(f"{path} holds no list of architectures")
     first = found[0] if isinstance(found[0], dict) else {}
-    metrics = next((names for names in METRICS if set(names) <= first.keys()), METRICS[0])
-    records: _Records = {}
+    metrics = [name for name in METRICS if name in first] or list(METRICS[:2])
+    records: _Records = []
     for place, entry in enumerate(found):
         where = f"{path}, record {place}"
         fields = record(entry, (*metrics, *SHARED), where)
         genotype = _genotype(fields, where)
-        if genotype in records:
-            raise ImportFileError(f"{where}: this architecture is listed twice")
-        records[genotype] = {
-            **{metric: number(fields[metric], f"{where}, {metric}", 0, 100) for metric in metrics},
-            **{cost: number(fields[cost], f"{where}, {cost}", 0, 1e6) for cost in ("flops", "params")},
-        }
+        values = {metric: number(fields[metric], f"{where}, {metric}", 0, 100) for metric in metrics}
+        values |= {cost: number(fields[cost], f"{where}, {cost}", 0, 1e6) for cost in COSTS}
+        records.append((genotype, values))
     return records
 
 
@@ -137,31 +148,31 @@ def _vector(genotype: list[int]) -> list[Any]:
     return [p.choices[g] for p, g in zip(nas_bench_mr_space().parameters, genotype, strict=True)]
 
 
-def _costs(tasks: dict[str, _Records], rows: dict[tuple[int, ...], int], path: Path) -> dict[str, Column]:
-    """FLOPs and parameters of every architecture, which the tasks must agree about."""
-    values = {cost: np.full(len(rows), np.nan) for cost in ("flops", "params")}
-    for task, records in tasks.items():
-        for genotype, fields in records.items():
-            for cost, column in values.items():
-                row = rows[genotype]
-                if not np.isnan(column[row]) and column[row] != fields[cost]:
-                    raise ImportFileError(f"{path}: {task} gives other {cost} for {_vector(list(genotype))}")
-                column[row] = fields[cost]
-    return {
+def _dataset(records: _Records, rows: dict[tuple[int, ...], int], where: str) -> Dataset:
+    """The columns of a task; its covered rows where other tasks list more."""
+    place, runs = repeats([genotype for genotype, _ in records])
+    covered = np.array([rows[genotype] for genotype in dict.fromkeys(genotype for genotype, _ in records)])
+    columns = {}
+    for key in records[0][1]:
+        values = np.full((len(rows), int(runs.max()) + 1), np.nan)
+        values[covered] = spread([fields[key] for _, fields in records], place, runs)
+        columns[key] = values
+    for key in COSTS:
+        if (columns[key] != columns[key][:, :1])[~np.isnan(columns[key])].any():
+            raise ImportFileError(f"{where}: two records of one architecture have other {key}: no trainings of it")
+    cost = {
         "flops": Column(
-            counts(values["flops"] * 1e3), "minimize", "count", "cost", description="published in 10^9"
+            counts(columns.pop("flops")[:, 0] * 1e3), "minimize", "count", "cost", description="published in 10^9"
         ),
-        "params": Column(counts(values["params"]), "minimize", "count", "cost", description="published in 10^6"),
+        "params": Column(
+            counts(columns.pop("params")[:, 0]), "minimize", "count", "cost", description="published in 10^6"
+        ),
     }  # fmt: skip
-
-
-def _dataset(records: _Records, rows: dict[tuple[int, ...], int], cost: dict[str, Column]) -> Dataset:
-    metrics = [key for key in next(iter(records.values())) if key not in cost]
-    covered: NDArray[np.int64] = np.array(sorted(rows[genotype] for genotype in records), dtype=np.int64)
-    final = {}
-    for metric in metrics:
-        values = np.full((len(rows), 1), np.nan)
-        values[[rows[genotype] for genotype in records], 0] = [fields[metric] for fields in records.values()]
-        final[f"val_{metric}"] = Column(values, "maximize", "%", "valid", description=f"official {metric}")
+    final = {
+        f"val_{metric}": Column(values, "maximize", "%", "valid", description=f"official {metric}")
+        for metric, values in columns.items()
+    }
     recipe = Protocol("full", None, {}, final=final, cost=cost)
-    return Dataset(f"val_{metrics[0]}", {"full": recipe}, None, None if len(covered) == len(rows) else covered)
+    objective = next(iter(final))
+    floor = sparse_noise_floor(final[objective].values)
+    return Dataset(objective, {"full": recipe}, floor, None if len(covered) == len(rows) else np.sort(covered))

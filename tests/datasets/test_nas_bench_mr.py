@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from nasbench.benchmark import load
 from nasbench.cli import app
 from nasbench.datasets import formats
+from nasbench.datasets.families import installed_names
 from nasbench.datasets.install import install
 from nasbench.errors import ImportFileError, TableError, UnsafeFileError
 from nasbench.spaces.nas_bench_mr import nas_bench_mr_space
@@ -112,6 +113,32 @@ def test_the_order_of_the_records_does_not_matter(home: Path, world, write) -> N
     assert not Table(home / "tables" / "nas-bench-mr.h5").complete
 
 
+def test_an_architecture_that_is_listed_again_was_trained_again(home: Path, world, write) -> None:
+    again = {**world["seg"][3], "mIoU": 12.5}
+    world["seg"].append(again)
+    install(formats.read("nas-bench-mr", write(world)))
+    bench = load("nas-bench-mr/seg")
+    genotype = bench.find(",".join(map(str, again["embedding"])))
+    assert bench.query(genotype, repeat=0) == world["seg"][3]["mIoU"]
+    assert bench.query(genotype, repeat=1) == 12.5
+    assert np.isnan(bench.column("val_mIoU")[:, 1]).sum() == 39
+    assert bench.noise_floor > 0
+
+
+def test_tasks_of_other_metrics_and_inputs(home: Path, world, write) -> None:
+    """FLOPs are the task's own; what is no architecture of this space is passed over in the official folder."""
+    world["video"] = [
+        {**{k: v for k, v in net.items() if k != "top5"}, "flops": 3 * net["flops"]} for net in world["cls-10c"]
+    ]
+    world["nas-bench-201"] = [{"embedding": [0, 1, 2, 3, 4, 0], "acc": 91.0}]
+    install(formats.read("nas-bench-mr", write(world)))
+    bench = load("nas-bench-mr/video")
+    assert set(bench.metrics) == {"val_top1", "flops", "params"}
+    ratio = bench.column("flops") / load("nas-bench-mr/cls-10c").column("flops")
+    np.testing.assert_allclose(ratio, 3.0, rtol=1e-8)
+    assert "nas-bench-mr/nas-bench-201" not in installed_names()
+
+
 def test_the_command(home: Path, world, write, compares) -> None:
     assert CliRunner().invoke(app, ["import", "nas-bench-mr", str(write(world)), "--name", "mr"]).exit_code == 0
     assert compares("mr/seg")
@@ -127,7 +154,7 @@ def test_the_space() -> None:
     ("change", "message"),
     [
         (lambda r: r.clear(), "no list of architectures"),
-        (lambda r: r.append(r[3]), "record 40.*twice"),
+        (lambda r: r.append({**r[3], "flops": 8.5}), "two records of one architecture have other flops"),
         (lambda r: r.append([]), "record 40.*expected an object"),
         (lambda r: r[7].pop("mAcc"), "record 7.*mAcc"),
         (lambda r: r[7].update(mIoU=float("nan")), "record 7, mIoU.*number"),
@@ -142,7 +169,7 @@ def test_the_space() -> None:
             lambda r: (r[7]["input_channel"].__setitem__(0, 9), r[7]["embedding"].__setitem__(0, 9)),
             "input width 1 is 9",
         ),
-        (lambda r: r[7].update(params=3.0), "other params"),
+        (lambda r: r[7].update(vIoU=3.0), "record 7.*unknown vIoU"),
     ],
 )
 def test_files_that_are_not_whole(world, write, change, message: str) -> None:
