@@ -29,7 +29,7 @@ REGISTRY = Registry(
         "gp-wl": ("nasbench.predictors.kernel_regressors:WeisfeilerLehmanGP", None),
         "hist-gradient-boosting": ("nasbench.predictors.boosted_regressors:HistGradientBoosting", None),
         "knn": ("nasbench.predictors.linear_regressors:NearestNeighbours", None),
-        "lightgbm": ("nasbench.predictors.boosted_regressors:LightGBMEnsemble", "lightgbm"),
+        "lightgbm": ("nasbench.predictors.lightgbm_regressor:LightGBMEnsemble", "lightgbm"),
         "mlp-ensemble": ("nasbench.predictors.neural_regressors:NeuralEnsemble", None),
         "ngboost": ("nasbench.predictors.ngboost_regressor:NGBoost", "ngboost"),
         "random-forest": ("nasbench.predictors.tree_regressors:RandomForest", None),
@@ -86,4 +86,20 @@ def create(
     )
 
 
-__all__ = ["REGISTRY", "create", "list"]
+def check_predictor(predictor: Any, space: SearchSpace, **params: Any) -> None:
+    """Assert that a predictor keeps the contract; see `nasbench.predictors.conformance`.
+
+    Args:
+        predictor: a registered name, or an estimator on genotypes.
+        space: with at least sixty architectures.
+        **params: of a registered predictor.
+
+    Raises:
+        ConformanceError: it breaks one of `nasbench.predictors.conformance.RULES`.
+    """
+    from nasbench.predictors.conformance import check_predictor as check
+
+    check(predictor, space, **params)
+
+
+__all__ = ["REGISTRY", "check_predictor", "create", "list"]

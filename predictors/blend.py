@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 from nasbench.predictors.boosted_regressors import XGBoostEnsemble
 from nasbench.predictors.cross_fit import Prediction
 from nasbench.predictors.features import Groups
-from nasbench.predictors.kernel_regressors import GaussianProcess
+from nasbench.predictors.kernel_regressors import RelevanceGP
 
 
 class Blend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """Weighted mean of `GaussianProcess` and `XGBoostEnsemble` on the same columns.
+    """Weighted mean of `RelevanceGP` and `XGBoostEnsemble` on the same columns.
 
     A smooth model and a piecewise constant one err differently. The standard deviation is that of the
     mixture of both predictive distributions.
@@ -26,7 +26,7 @@ class Blend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         weight: of the Gaussian process; the trees have the rest.
-        groups: columns that share a length-scale, see `GaussianProcess`.
+        groups: columns that share a length-scale, see `RelevanceGP`.
         random_state: seed of the trees.
     """
 
@@ -41,7 +41,7 @@ class Blend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Fit both to features `(n, d)` and targets `(n,)`, n at least 2."""
         features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         self.n_features_in_ = features.shape[1]
-        self.smooth_ = GaussianProcess(groups=self.groups).fit(features, targets)
+        self.smooth_ = RelevanceGP(groups=self.groups).fit(features, targets)
         self.trees_ = XGBoostEnsemble(random_state=self.random_state).fit(features, targets)
         return self
 

@@ -74,8 +74,8 @@ class LookUp(Encoder):
             raise UnknownNameError("way with missing numbers", self.missing, MISSING)
         super().fit(X)
         values = self._values(X)
-        known = ~np.isnan(values)
-        self.medians_ = np.array([np.median(v[k]) if k.any() else 0.0 for v, k in zip(values.T, known.T, strict=True)])
+        known = [column[~np.isnan(column)] for column in values.T]
+        self.medians_ = np.array([np.median(column) if len(column) else 0.0 for column in known])
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -94,7 +94,7 @@ class LookUp(Encoder):
         if self.missing == "impute":
             return np.concatenate([np.where(absent, self.medians_, values), absent], axis=1)
         if absent.any():
-            lacking = ", ".join(name for name, some in zip(self._names(), absent.any(axis=0), strict=True) if some)
+            lacking = ", ".join(name for name, column in zip(self._names(), absent.T, strict=True) if column.any())
             raise TaskError(f"{self._bench.name} lacks numbers of {lacking}; give missing='impute' to go on without")
         return values
 

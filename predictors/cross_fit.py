@@ -76,18 +76,24 @@ class CrossFittedEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         for member in range(self.members):
             out = fold == member
             seed = self.random_state + member
-            model = self._fit_member(features[~out], targets[~out], seed)
+            known = targets[~out]
+            # equal targets teach nothing; libraries differ in what they make of them
+            model = float(known[0]) if (known == known[0]).all() else self._fit_member(features[~out], known, seed)
             if out.any():
-                errors[out] = targets[out] - self._predict_member(model, features[out])
+                errors[out] = targets[out] - self._answer(model, features[out])
             self.models_.append(model)
         self.error_variance_ = float(np.mean(errors**2))
         return self
+
+    def _answer(self, model: Any, X: Floats) -> Floats:
+        """A member's prediction; one that saw equal targets only is that number."""
+        return np.full(len(X), model) if isinstance(model, float) else self._predict_member(model, X)
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
         """Mean over the members `(n,)`, and the standard deviation of an observation if wanted."""
         check_is_fitted(self)
         rows, which = distinct_rows(check_array(X, dtype=np.float64))
-        predicted = np.array([self._predict_member(model, rows) for model in self.models_], dtype=np.float64)
+        predicted = np.array([self._answer(model, rows) for model in self.models_])
         mean = predicted.mean(axis=0)[which]
         if not return_std:
             return np.asarray(mean)

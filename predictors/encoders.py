@@ -24,7 +24,6 @@ from nasbench.predictors import features
 from nasbench.registry import Registry
 from nasbench.space import SearchSpace
 
-
 REGISTRY = Registry(
     "encoder",
     {
@@ -140,9 +139,11 @@ class Mixed(Encoder):
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """`POSITION`, or `POSITION=CHOICE`."""
-        names: list[str] = []
-        for p in self.space.parameters:
-            names += [p.name] if p.ordered else [f"{p.name}={choice}" for choice in p.choices]
+        choices = [
+            (p.name,) if p.ordered else tuple(f"{p.name}={choice}" for choice in p.choices)
+            for p in self.space.parameters
+        ]
+        names = [name for position in choices for name in position]
         return np.array(names, dtype=object)
 
     def groups(self) -> features.Groups:

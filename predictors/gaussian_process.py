@@ -1,8 +1,8 @@
 """Gaussian-process kernels and the fit of their hyper-parameters. numpy only, but for L-BFGS.
 
-A kernel works on grouped columns: one length-scale a group (Matern 5/2 where none is named). The signal variance is not a
-hyper-parameter but has its maximum-likelihood value in closed form, so kernel matrices here have a
-unit diagonal and the noise variance is relative to the signal's.
+A kernel works on grouped columns: one length-scale a group (Matern 5/2 where none is named). The signal
+variance is not a hyper-parameter but has its maximum-likelihood value in closed form, so kernel matrices
+here have a unit diagonal and the noise variance is relative to the signal's.
 
 Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, section 5.4.1; Snoek et
 al., Practical Bayesian Optimization of Machine Learning Algorithms, NIPS 2012 (the kernel).
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 

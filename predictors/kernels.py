@@ -66,9 +66,6 @@ class Kernel:
     value: Callable[[NDArray[Any]], NDArray[Any]]
     with_slope: Callable[[NDArray[Any]], tuple[NDArray[Any], NDArray[Any]]]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (KERNELS.__getitem__, (self.name,))
-
 
 MATERN52 = Kernel("matern52", matern52, _matern52_with_slope)
 RBF = Kernel("rbf", rbf, _rbf_with_slope)

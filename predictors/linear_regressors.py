@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import BayesianRidge
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y
 
 from nasbench.predictors.cross_fit import SMALLEST_DEVIATION, Floats, Prediction
+from nasbench.predictors.gaussian_process import squared_distances
+
+_BLOCK = 2048
+"""Rows whose neighbours are looked for at a time."""
+
+_EQUAL = 1e-4
+"""Distances that differ by less are one."""
 
 
 class _Standardised(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -107,7 +114,7 @@ class NearestNeighbours(_Standardised):
     Source: Cover and Hart, Nearest Neighbor Pattern Classification, 1967.
 
     Args:
-        neighbours: rows to average over.
+        neighbours: rows to average over, and those that are no farther than the last of them.
         random_state: not used; all predictors are created alike.
     """
 
@@ -128,20 +135,20 @@ class NearestNeighbours(_Standardised):
         return self
 
     def _average(self, rows: Floats, skip_own: bool = False) -> tuple[Floats, Floats]:
-        """Weighted mean and variance of the nearest targets, `(n,)` each."""
-        squares = (rows * rows).sum(axis=1)[:, None] + (self.rows_ * self.rows_).sum(axis=1)
-        squares -= 2.0 * rows @ self.rows_.T
-        if skip_own:
-            squares[np.diag_indices(len(rows))] = np.inf
+        """Weighted mean and variance of the nearest targets, `(n,)` each; rows at one distance all count."""
         k = min(self.neighbours, len(self.targets_) - skip_own)
-        # stable: among rows at one distance the earlier ones count
-        nearest: NDArray[np.int64] = np.argsort(np.round(squares, 9), axis=1, kind="stable")[:, :k]
-        distances = np.sqrt(np.maximum(np.take_along_axis(squares, nearest, axis=1), 0.0))
-        weights = 1.0 / np.maximum(distances, 1e-4)
-        weights /= weights.sum(axis=1, keepdims=True)
-        values = self.targets_[nearest]
-        mean = (weights * values).sum(axis=1)
-        return mean, (weights * (values - mean[:, None]) ** 2).sum(axis=1)
+        mean, variance = np.empty(len(rows)), np.empty(len(rows))
+        for begin in range(0, len(rows), _BLOCK):
+            block = slice(begin, begin + _BLOCK)
+            distances = np.sqrt(squared_distances(rows[block], self.rows_))
+            if skip_own:
+                distances[np.arange(len(distances)), begin + np.arange(len(distances))] = np.inf
+            farthest = np.partition(distances, k - 1, axis=1)[:, k - 1, None]
+            weights = np.where(distances <= farthest + _EQUAL, 1.0 / np.maximum(distances, _EQUAL), 0.0)
+            weights /= weights.sum(axis=1, keepdims=True)
+            mean[block] = weights @ self.targets_
+            variance[block] = weights @ self.targets_**2 - mean[block] ** 2
+        return mean, np.maximum(variance, 0.0)
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
         """Weighted mean of the neighbours `(n,)`, and the standard deviation of an observation if wanted."""

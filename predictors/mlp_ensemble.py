@@ -43,9 +43,7 @@ class MLPEnsemble:
     batch: int = 32
     learning_rate: float = 0.01
 
-    def fit(
-        self, x: Floats, y: Floats, rng: np.random.Generator, rows: NDArray[np.int64] | None = None
-    ) -> None:
+    def fit(self, x: Floats, y: Floats, rng: np.random.Generator, rows: NDArray[np.int64] | None = None) -> None:
         """Train all members from new initial weights.
 
         Args:

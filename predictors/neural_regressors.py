@@ -50,8 +50,8 @@ class NeuralEnsemble(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Fit to features `(n, d)` and targets `(n,)`, n at least 2."""
         features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         self.n_features_in_ = features.shape[1]
-        self.centre_, self.scale_ = float(targets.mean()), float(targets.std()) or 1.0
-        values = (targets - self.centre_) / self.scale_
+        self.centre_, self.scale_ = float(targets.mean()), float(targets.std())
+        values = (targets - self.centre_) / (self.scale_ or 1.0)
         self.ensemble_ = MLPEnsemble(
             self.members, self.layers, self.width, self.steps, learning_rate=self.learning_rate
         )

@@ -1,10 +1,11 @@
-"""Natural-gradient boosting, which predicts a normal distribution."""
+"""Natural-gradient boosting, which predicts a normal distribution; needs the extra `ngboost`."""
 
 from __future__ import annotations
 
 from typing import Self
 
 import numpy as np
+from ngboost import NGBRegressor
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.tree import DecisionTreeRegressor
@@ -19,7 +20,7 @@ class NGBoost(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Source: Duan et al., NGBoost: Natural Gradient Boosting for Probabilistic Prediction, ICML 2020. White
     et al., How Powerful are Performance Predictors in NAS?, NeurIPS 2021, use 505 trees with a rate of
     .081, which on a hundred rows drives the deviations towards zero (coverage of the 95 % interval: 50 %);
-    100 shallow trees with .03, on half of the rows each, stay honest.
+    100 shallow trees with .03, on half of the rows each, cover 85 to 90 %.
 
     Args:
         n_estimators: boosting steps.
@@ -48,17 +49,13 @@ class NGBoost(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Fit to features `(n, d)` and targets `(n,)`, n at least 2."""
-        from ngboost import NGBRegressor
-
         features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         self.n_features_in_ = features.shape[1]
         self.centre_, spread = float(targets.mean()), float(targets.std())
         self.scale_ = spread or 1.0
         self.model_ = None
         if spread > 0:
-            base = DecisionTreeRegressor(
-                criterion="friedman_mse", max_depth=self.max_depth, random_state=self.random_state
-            )
+            base = DecisionTreeRegressor(max_depth=self.max_depth, random_state=self.random_state)
             self.model_ = NGBRegressor(
                 Base=base,
                 n_estimators=self.n_estimators,

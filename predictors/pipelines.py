@@ -56,7 +56,8 @@ def build(
     """The pipeline of an encoder and the regressor.
 
     Without an encoder it is what the regressor class names as its `encoding`, where the space and the
-    target allow that, else the space's default. A regressor that takes `groups` is given the encoder's columns that belong together.
+    target allow that, else the space's default. A regressor that takes `groups` is given the encoder's
+    columns that belong together.
 
     Args:
         name: how errors name the predictor.

@@ -13,28 +13,33 @@ from nasbench.predictors.cross_fit import SMALLEST_DEVIATION, Floats, Prediction
 
 
 class _Trusted:
-    """Mixin of the forests: the spread over the trees, made up to the errors on rows a tree has not seen.
+    """Mixin of the forests: the spread over the trees, and the errors on rows that a tree has not seen.
 
-    Each tree learns from a bootstrap sample. For a training row the trees that did not draw it give an
-    honest prediction and an honest spread; what the mean square of the errors has more than the mean
-    variance of the spread is added to the variance of every prediction.
+    Each tree learns from a bootstrap sample, so that the trees that did not draw a training row predict it
+    honestly. The variance is the spread plus the mean square of these out-of-bag errors, times the one
+    factor that makes it right on average out of bag: trees that are grown to single rows spread by
+    their rows' noise too.
     """
 
     estimators_: Any
     estimators_samples_: Any
 
-    def _learn_excess(self, X: Floats, y: Floats) -> None:
+    def _learn_errors(self, X: Floats, y: Floats) -> None:
         features = X.astype(np.float32)
         predicted = np.array([tree.predict(features) for tree in self.estimators_])
         unseen = np.ones(predicted.shape, dtype=bool)
         for row, drawn in zip(unseen, self.estimators_samples_, strict=True):
             row[drawn] = False
-        known = unseen.sum(axis=0) >= 2
-        self.excess_variance_ = float(y.var())
+        count = unseen.sum(axis=0)
+        known = count > 0
+        self.error_variance_, self.factor_ = float(y.var()), 1.0
         if known.any():
-            votes = np.ma.masked_array(predicted[:, known], ~unseen[:, known])
-            errors = (y[known] - votes.mean(axis=0)) ** 2
-            self.excess_variance_ = max(float(np.mean(errors - votes.var(axis=0))), 0.0)
+            predicted, unseen, count = predicted[:, known], unseen[:, known], count[known]
+            votes = (predicted * unseen).sum(axis=0) / count
+            spread = ((predicted - votes) ** 2 * unseen).sum(axis=0) / count
+            self.error_variance_ = float(np.mean((y[known] - votes) ** 2))
+            total = float(spread.mean()) + self.error_variance_
+            self.factor_ = self.error_variance_ / total if total > 0 else 1.0
 
     def _predict(self, X: ArrayLike, return_std: bool) -> Prediction:
         check_is_fitted(self)
@@ -43,12 +48,12 @@ class _Trusted:
         mean = trees.mean(axis=0)[which]
         if not return_std:
             return np.asarray(mean)
-        deviation = np.sqrt(trees.var(axis=0) + self.excess_variance_)[which]
+        deviation = np.sqrt(self.factor_ * (trees.var(axis=0) + self.error_variance_))[which]
         return np.asarray(mean), np.maximum(deviation, SMALLEST_DEVIATION)
 
 
 class RandomForest(_Trusted, RandomForestRegressor):  # type: ignore[misc]
-    """scikit-learn's random forest; the standard deviation is the spread over its trees, made up out of bag.
+    """scikit-learn's random forest; the standard deviation is the spread over its trees and the out-of-bag error.
 
     Source: Breiman, Random Forests, 2001; 116 trees as in White et al., How Powerful are Performance
     Predictors in NAS?, NeurIPS 2021, with half of the features a split, which ranks better on paths.
@@ -82,7 +87,7 @@ class RandomForest(_Trusted, RandomForestRegressor):  # type: ignore[misc]
         """Fit to features `(n, d)` and targets `(n,)`."""
         features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
         super().fit(features, targets)
-        self._learn_excess(features, targets)
+        self._learn_errors(features, targets)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
@@ -126,7 +131,7 @@ class ExtraTrees(_Trusted, ExtraTreesRegressor):  # type: ignore[misc]
         """Fit to features `(n, d)` and targets `(n,)`."""
         features, targets = check_X_y(X, y, dtype=np.float64, y_numeric=True)
         super().fit(features, targets)
-        self._learn_excess(features, targets)
+        self._learn_errors(features, targets)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
