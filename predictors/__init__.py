@@ -35,7 +35,7 @@ REGISTRY = Registry(
         "random-forest": ("nasbench.predictors.tree_regressors:RandomForest", None),
         "ridge": ("nasbench.predictors.linear_regressors:Ridge", None),
         "sparse-gp": ("nasbench.predictors.sparse_gp:SparseGP", None),
-        "vote": ("nasbench.predictors.vote:Vote", "torch"),
+        "vote": ("nasbench.predictors.vote:Vote", None),
         "xgboost": ("nasbench.predictors.boosted_regressors:XGBoostEnsemble", None),
     },
     group="nasbench.predictors",

@@ -25,7 +25,7 @@ class GraphBatch(NamedTuple):
         outputs: `(n,)` int64: the output vertex of each graph.
         source: `(edges,)` int64: vertex that an edge leaves.
         target: `(edges,)` int64: vertex that it enters.
-        count: `(edges,)` float32: multiplicity.
+        multiplicity: `(edges,)` float32: how often the target reads the source.
     """
 
     labels: Tensor
@@ -33,7 +33,7 @@ class GraphBatch(NamedTuple):
     outputs: Tensor
     source: Tensor
     target: Tensor
-    count: Tensor
+    multiplicity: Tensor
 
     @property
     def size(self) -> int:

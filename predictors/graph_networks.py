@@ -24,15 +24,13 @@ def initial(generator: torch.Generator, members: int, inputs: int, outputs: int,
 class Affine(nn.Module):
     """An affine map a member: `(members, rows, inputs)` to `(members, rows, outputs)`."""
 
-    def __init__(
-        self, generator: torch.Generator, members: int, inputs: int, outputs: int, gain: float = 2.0
-    ) -> None:
+    def __init__(self, generator: torch.Generator, members: int, inputs: int, outputs: int, gain: float = 2.0) -> None:
         super().__init__()
         self.weight = initial(generator, members, inputs, outputs, gain)
         self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x W + b."""
+        """The affine map of each member."""
         return torch.baddbmm(self.bias, x, self.weight)
 
 
@@ -44,8 +42,8 @@ def received(states: Tensor, source: Tensor, target: Tensor, weight: Tensor) -> 
 
 def mean_weights(batch: GraphBatch, at: Tensor) -> Tensor:
     """Multiplicities divided by the sum of those that meet at the vertices `at`, `(edges,)`."""
-    total = torch.zeros(len(batch.labels)).index_add(0, at, batch.count)
-    return batch.count / total[at]
+    total = torch.zeros(len(batch.labels)).index_add(0, at, batch.multiplicity)
+    return batch.multiplicity / total[at]
 
 
 class GCNLayer(nn.Module):
@@ -62,7 +60,8 @@ class GCNLayer(nn.Module):
         """The next states `(members, vertices, width)`."""
         before = received(states, batch.source, batch.target, mean_weights(batch, batch.target))
         after = received(states, batch.target, batch.source, mean_weights(batch, batch.source))
-        return torch.relu(self.mix(torch.cat([states, before, after], dim=2)))
+        mixed: Tensor = self.mix(torch.cat([states, before, after], dim=2))
+        return torch.relu(mixed)
 
 
 class GINLayer(nn.Module):
@@ -78,9 +77,10 @@ class GINLayer(nn.Module):
 
     def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
         """The next states `(members, vertices, width)`."""
-        before = received(states, batch.source, batch.target, batch.count)
-        after = received(states, batch.target, batch.source, batch.count)
-        return states + self.out(torch.relu(self.mix(torch.cat([states, before, after], dim=2))))
+        before = received(states, batch.source, batch.target, batch.multiplicity)
+        after = received(states, batch.target, batch.source, batch.multiplicity)
+        change: Tensor = self.out(torch.relu(self.mix(torch.cat([states, before, after], dim=2))))
+        return states + change
 
 
 class GatesLayer(nn.Module):
@@ -100,8 +100,8 @@ class GatesLayer(nn.Module):
 
     def forward(self, states: Tensor, batch: GraphBatch) -> Tensor:
         """The next states `(members, vertices, width)`."""
-        before = received(states, batch.source, batch.target, batch.count) @ self.before
-        after = received(states, batch.target, batch.source, batch.count) @ self.after
+        before = received(states, batch.source, batch.target, batch.multiplicity) @ self.before
+        after = received(states, batch.target, batch.source, batch.multiplicity) @ self.after
         gate = torch.sigmoid(self.gate).index_select(1, batch.labels)
         flow = gate * torch.cat([before, after], dim=2)
         return torch.relu(self.keep(states) + flow[..., : before.shape[2]] + flow[..., before.shape[2] :])
@@ -131,9 +131,7 @@ class GraphNetworks(nn.Module):
         seed: of the initial weights.
     """
 
-    def __init__(
-        self, kind: str, members: int, labels: int, width: int, layers: int, hidden: int, seed: int
-    ) -> None:
+    def __init__(self, kind: str, members: int, labels: int, width: int, layers: int, hidden: int, seed: int) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
         self.embedding = nn.Parameter(torch.randn(members, labels, width, generator=generator))
