@@ -24,6 +24,7 @@ CELLS = NASBench201Space()
 GRID = GridSpace.of({"a": [1, 2, 3, 4], "b": ["x", "y", "z"], "c": [1, 2, 3, 4, 5, 6], "d": ["p", "q"]})
 KINDS = sorted(LAYERS)
 QUICK = {"steps": 12, "members": 3, "layers": 2, "width": 8, "hidden": 8}
+SHORT = {"steps": 40, "members": 3, "width": 16, "hidden": 32}
 
 
 def encoded(n, seed=0, space=CELLS, functional=True):
@@ -210,7 +211,7 @@ def planted():
 @pytest.mark.parametrize("kind", KINDS)
 def test_graph_networks_learn_a_planted_target(kind, planted):
     genotypes, y = planted
-    predictor = predictors.create(kind, CELLS, steps=60, members=4).fit(genotypes[:150], y[:150])
+    predictor = predictors.create(kind, CELLS, **SHORT).fit(genotypes[:150], y[:150])
     mean, deviation = predictor.predict(genotypes[150:], return_std=True)
     # most cells differ in the target; ties, of cells that compute nothing, cap tau a little below 1
     assert kendalltau(mean, y[150:]).statistic > 0.7
@@ -221,7 +222,7 @@ def test_graph_networks_learn_a_planted_target(kind, planted):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_ranks_and_predicts_in_the_targets_unit(loss, planted):
     genotypes, y = planted
-    predictor = predictors.create("gin", CELLS, loss=loss, steps=60, members=4).fit(genotypes[:150], y[:150])
+    predictor = predictors.create("gin", CELLS, loss=loss, **SHORT).fit(genotypes[:150], y[:150])
     mean = predictor.predict(genotypes[150:])
     assert kendalltau(mean, y[150:]).statistic > 0.7
     assert y.min() - y.std() < mean.min() < mean.max() < y.max() + y.std()
