@@ -75,7 +75,7 @@ class Vote(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         reference = self.space.sample(np.random.default_rng(0), _REFERENCE)
         views = np.array([voter.predict(reference) for voter in self.voters_])
         self.centres_, scales = views.mean(axis=1, keepdims=True), views.std(axis=1, keepdims=True)
-        # A voter that says the same of everything stays as it is.
+        # A voter that says the same of everything has no scale; rounding errors are not to be blown up.
         self.scales_ = np.where(scales > 1e-6 * float(targets.std()), scales, scales.max() or 1.0)
         return self
 
