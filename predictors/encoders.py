@@ -29,6 +29,8 @@ REGISTRY = Registry(
     {
         "adjacency": ("nasbench.predictors.graph_encoders:Adjacency", None),
         "columns": ("nasbench.predictors.column_encoders:Columns", None),
+        "genotype": ("nasbench.predictors.encoders:AsWritten", None),
+        "graph": ("nasbench.predictors.graph_encoders:Graph", None),
         "graph-statistics": ("nasbench.predictors.graph_encoders:GraphStatistics", None),
         "mixed": ("nasbench.predictors.encoders:Mixed", None),
         "one-hot": ("nasbench.predictors.encoders:OneHot", None),
@@ -95,6 +97,18 @@ class OneHot(Encoder):
         ends = np.cumsum(self.space.cardinalities).tolist()
         starts = [0, *ends[:-1]]
         return tuple(tuple(range(begin, end)) for begin, end in zip(starts, ends, strict=True))
+
+
+class AsWritten(Encoder):
+    """The genotypes themselves: for regressors that encode them on their own."""
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """`(n, G)`: the number of each choice."""
+        return self.space.check(X).astype(np.float64)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """The positions' names."""
+        return np.array([p.name for p in self.space.parameters], dtype=object)
 
 
 class UnitRanks(Encoder):

@@ -100,6 +100,29 @@ class Adjacency(GraphEncoder):
         return np.array(edges + labels, dtype=object)
 
 
+class Graph(GraphEncoder):
+    """The graph itself for graph networks: the vertices' labels, then the adjacency matrix above its diagonal.
+
+    Functional twins are encoded alike, as the graph of their canonical representative.
+    """
+
+    def transform(self, X: ArrayLike) -> Floats:
+        """`(n, V (V + 1) / 2)`: labels as numbers, multiplicities by rows of the matrix."""
+        batch = self.space.check(X)
+        if self.functional:
+            cells: Any = graph_space(self.space) or self.space
+            batch = cells.canonical(batch)
+        seen = graphs(self.space, batch, self.functional)
+        rows, columns = np.triu_indices(seen.labels.shape[1], 1)
+        return np.concatenate([seen.labels, seen.adjacency[:, rows, columns]], axis=1).astype(np.float64)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """`label of VERTEX`, then `SOURCE->CONSUMER`."""
+        vertices = self._extent().vertices
+        labels = [f"label of {v}" for v in range(vertices)]
+        return np.array(labels + [f"{a}->{b}" for a, b in combinations(range(vertices), 2)], dtype=object)
+
+
 class Paths(GraphEncoder):
     """Which sequences of operations lead from the input to the output, shorter sequences first.
 

@@ -82,6 +82,8 @@ def build(
         encode = create_encoder(encoder, space, functional=functional)
     if "groups" in known:
         given_params.setdefault("groups", encode.groups())
+    if "space" in known:
+        given_params |= {"space": space, "functional": functional}
     if "n_jobs" in known:
         given_params.setdefault("n_jobs", 1)
     regressor = regressor_class(**given_params)

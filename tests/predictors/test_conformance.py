@@ -16,15 +16,21 @@ from nasbench.spaces.nasbench201 import NASBench201Space
 
 CELLS = NASBench201Space()
 GRID = GridSpace.of({"a": [1, 2, 3, 4], "b": ["x", "y", "z"], "c": [1, 2, 3, 4, 5, 6], "d": ["p", "q"]})
+GRAPH_NETWORK = {"steps": 12, "members": 3, "layers": 2, "width": 8, "hidden": 8}
 QUICK = {
     "extra-trees": {"n_estimators": 12},
+    "gates": GRAPH_NETWORK,
+    "gcn": GRAPH_NETWORK,
+    "gin": GRAPH_NETWORK,
     "hist-gradient-boosting": {"max_iter": 5, "members": 2},
     "lightgbm": {"n_estimators": 8},
     "mlp-ensemble": {"steps": 20},
     "ngboost": {"n_estimators": 4},
     "random-forest": {"n_estimators": 12},
+    "vote": {"predictors": {"gp": 1, "ridge": 2}},
     "xgboost": {"n_estimators": 5},
 }
+GRAPHS_ONLY = {"gates", "gcn", "gin", "gp-wl"}
 
 
 CASES = [
@@ -40,9 +46,9 @@ def test_every_registered_predictor_conforms(name, space):
         predictors.REGISTRY.get(name)
     except MissingExtraError as error:
         pytest.skip(str(error))
-    if name == "gp-wl" and space is GRID:
+    if name in GRAPHS_ONLY and space is GRID:
         with pytest.raises(ConformanceError, match="no graph view") as caught:
-            check_predictor(name, space)
+            check_predictor(name, space, **QUICK.get(name, {}))
         assert isinstance(caught.value.__cause__, GenotypeError)
     else:
         check_predictor(name, space, **QUICK.get(name, {}))

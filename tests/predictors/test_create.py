@@ -20,6 +20,9 @@ QUICK = {
     "bayesian-linear": {},
     "blend": {},
     "extra-trees": {"n_estimators": 20},
+    "gates": {"members": 3, "steps": 40},
+    "gcn": {"members": 3, "steps": 40},
+    "gin": {"members": 3, "steps": 40},
     "gp": {},
     "gp-ard": {},
     "gp-hamming": {},
@@ -33,10 +36,11 @@ QUICK = {
     "random-forest": {"n_estimators": 20},
     "ridge": {},
     "sparse-gp": {},
+    "vote": {"predictors": {"gp": 1, "extra-trees": 1}},
     "xgboost": {"members": 2, "n_estimators": 60},
 }
 TRIED = [pytest.param(name, marks=pytest.mark.slow) if name == "ngboost" else name for name in QUICK]
-NEED = {"lightgbm": "lightgbm", "ngboost": "ngboost"}
+NEED = {"gates": "torch", "gcn": "torch", "gin": "torch", "lightgbm": "lightgbm", "ngboost": "ngboost"}
 DETERMINISTIC = {"bayesian-linear", "gp", "gp-ard", "gp-hamming", "gp-rbf", "gp-wl", "knn", "ridge"}
 SUBSET_ONLY = {"sparse-gp"}
 """The seed chooses rows only where there are more than it fits hyper-parameters to."""
