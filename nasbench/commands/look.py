@@ -149,9 +149,21 @@ def _strategies() -> list[dict[str, Any]]:
 
 
 def _predictors() -> list[dict[str, Any]]:
-    from nasbench import predictors
+    from inspect import signature
 
-    return [{"name": name} for name in predictors.list()]
+    from nasbench.errors import MissingExtraError
+    from nasbench.predictors import REGISTRY
+
+    rows = []
+    for name in REGISTRY.names():
+        try:
+            cls = REGISTRY.get(name)
+        except MissingExtraError as error:
+            rows.append({"name": name, "what": str(error), "parameters": ""})
+            continue
+        given = [parameter for parameter in signature(cls).parameters if parameter not in ("space", "functional")]
+        rows.append({"name": name, "what": _first_line(cls), "parameters": ", ".join(given)})
+    return rows
 
 
 def _formats() -> list[dict[str, Any]]:
