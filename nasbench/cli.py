@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from nasbench import __version__
-from nasbench.commands import compare, fetch, look, predictors, surrogate, tables
+from nasbench.commands import compare, fetch, look, predictors, report, surrogate, tables
 from nasbench.commands.formats import FormatGroup
 from nasbench.errors import NasbenchError
 
@@ -50,7 +50,7 @@ app.command(
     )
 )(compare.compare)
 app.command(epilog=_examples("report nasbench-compare", "report nasbench-predictors", "report a/runs.sqlite --out b"))(
-    compare.report
+    report.report
 )
 app.command(
     epilog=_examples(

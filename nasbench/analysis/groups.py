@@ -11,7 +11,8 @@ import numpy as np
 
 from nasbench.analysis.bootstrap import seed_weights
 from nasbench.analysis.regret import Path, path_of
-from nasbench.analysis.truth import Floats, Truth, truth_of
+from nasbench.analysis.task_truth import truth_of
+from nasbench.analysis.truth import Floats, Truth
 from nasbench.run import Run
 
 if TYPE_CHECKING:

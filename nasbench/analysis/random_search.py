@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.analysis.truth import Floats, per_task, truth_of
+from nasbench.analysis.task_truth import per_task, truth_of
+from nasbench.analysis.truth import Floats
 from nasbench.streams import generator
 
 if TYPE_CHECKING:

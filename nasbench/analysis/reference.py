@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.analysis.truth import Floats, Truth, truth_of
+from nasbench.analysis.truth import Floats, Truth
 from nasbench.datasets.paths import cache_dir
 from nasbench.streams import generator
-from nasbench.surrogates.regions import BEST_TENTH
 from nasbench.table_file import write_whole
 
 if TYPE_CHECKING:
@@ -152,28 +151,3 @@ def _shown(task: Task, mean: Floats) -> Floats:
     rng = generator("reference noise", bench.digest(objective.name))
     draws: NDArray[np.float64] = rng.standard_normal((len(mean), NOISE_DRAWS))
     return np.asarray(mean[:, None] + noise.at(mean)[:, None] * draws)
-
-
-def caution(task: Task) -> str:
-    """What must be said of results on a surrogate: how good its predictions are, what regret means there.
-
-    Empty where the benchmark is a table.
-    """
-    if task.bench.tabular:
-        return ""
-    bench, truth = cast("SurrogateBenchmark", task.bench), cast(SampledTruth, truth_of(task))
-    model = bench.model(task.objectives[0].name)
-    held = model.held_out
-    figures = f"held-out Kendall tau {held.tau:.2f}, R2 {held.r2:.2f}, 95 % intervals hold {held.coverage_95:.0%}"
-    best = next((one for one in model.validation if one.region == BEST_TENTH and not one.baseline), None)
-    if best is not None:
-        figures += f"; tau {best.tau:.2f} among the best tenth when that is held out"
-    if truth.whole:
-        meaning = "Regret is against its best prediction over the whole space."
-    else:
-        meaning = (
-            f"Regret is against the best known prediction, of a reference sample of {len(truth.mean):,} and of climbs "
-            "from the table's best, and is below 0 where a run beats that; random search is that on the sample, and "
-            "speed-ups are lower bounds where a run beats all of the sample."
-        )
-    return f"Surrogate of {bench.manifest.base}: its values are predictions ({figures}). {meaning}"

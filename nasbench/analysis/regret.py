@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.analysis.truth import Floats, Truth, truth_of
+from nasbench.analysis.task_truth import truth_of
+from nasbench.analysis.truth import Floats, Truth
 from nasbench.incumbent import incumbent_steps
 from nasbench.run import Run
 

@@ -15,7 +15,8 @@ from nasbench.analysis.random_search import expected_regret
 from nasbench.analysis.ranking import average_ranks
 from nasbench.analysis.regret import Path
 from nasbench.analysis.speedup import reference_draws, speed_up, speed_up_over_tasks
-from nasbench.analysis.truth import VALUE_TOLERANCE, Floats, noise_floor_of, noise_label
+from nasbench.analysis.task_truth import noise_floor_of, noise_label
+from nasbench.analysis.truth import VALUE_TOLERANCE, Floats
 from nasbench.run import Run
 
 if TYPE_CHECKING:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from nasbench.task import Task
-
 Floats = NDArray[np.float64]
-Result = TypeVar("Result")
 
 VALUE_TOLERANCE = 1e-9
 """Two means this close are the same value ("reaches the optimum" is by value)."""
@@ -130,58 +123,3 @@ class Truth:
         mean = np.divide(total, held.sum(axis=1), out=np.full(len(rows), np.nan), where=known)
         regrets: Floats = self.sign * (self.optimum - mean)
         return regrets
-
-
-def per_task(factory: Callable[[Task], Result]) -> Callable[[Task], Result]:
-    """Keep one result a task, for as long as its benchmark is loaded."""
-    kept: WeakKeyDictionary[Any, dict[str, Result]] = WeakKeyDictionary()
-
-    @wraps(factory)
-    def cached(task: Task) -> Result:
-        results = kept.setdefault(task.bench, {})
-        if task.id not in results:
-            results[task.id] = factory(task)
-        return results[task.id]
-
-    return cached
-
-
-@per_task
-def truth_of(task: Task) -> Truth:
-    """The truth behind a task's first objective, under its scoring protocol."""
-    if not task.bench.tabular:
-        from nasbench.analysis.reference import sampled_truth  # built on `Truth`
-
-        return sampled_truth(task)
-    bench, objective = task.bench, task.objectives[0]
-    scored = task.score_protocol or task.protocol
-    column = bench.column(objective.name, scored)
-    shown = bench.column(objective.name, task.protocol)
-    test = bench.test_metric(objective.name, task.score_protocol or task.protocol)
-    return Truth(
-        sign=objective.sign,
-        shown=shown,
-        column=column,
-        mean=bench.mean(objective.name, scored),
-        listed=task.listed,
-        test=None if test is None else bench.mean(test, scored),
-    )
-
-
-def noise_label(task: Task) -> str:
-    """How observations relate to training noise: `sampled`, `idealised`, `fixed run`, `noise unknown`.
-
-    `noise unknown` is a table with a single training run an architecture: observations are noise-free.
-    """
-    if not task.noise_known:
-        return "noise unknown"
-    if task.repeat == "mean":
-        return "idealised"
-    return "sampled" if task.repeat == "random" else "fixed run"
-
-
-def noise_floor_of(task: Task) -> float | None:
-    """The table's noise floor where it is one of the task's own objective, else None."""
-    bench = task.bench
-    same = task.objectives[0].name == bench.objective
-    return None if bench.noise_floor is None or not same else float(bench.noise_floor)

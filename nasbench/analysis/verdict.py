@@ -9,8 +9,7 @@ import numpy as np
 from nasbench.analysis.families import TOO_FEW, generalise
 from nasbench.analysis.groups import TaskRuns, group
 from nasbench.analysis.pairwise import Comparison, compare_groups, comparisons
-from nasbench.analysis.reference import caution
-from nasbench.analysis.truth import noise_floor_of
+from nasbench.analysis.task_truth import caution, noise_floor_of
 from nasbench.run import Run
 
 __all__ = ["comparisons", "headlines", "verdict"]

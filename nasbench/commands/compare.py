@@ -1,15 +1,14 @@
-"""The main job and its report: `compare`, `report`."""
+"""The main job: `compare`."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbench.commands.options import command_line, cores, expand
 from nasbench.commands.printing import AsJson, progress_bar
 from nasbench.errors import StrategyError
 
@@ -79,25 +78,7 @@ def compare(
         for name in expand(tasks)
     ]
     result = _run(made_tasks, _chosen(strategies, strategy), seeds, out, jobs or cores(), backend, quiet=as_json)
-    _finish(result, report_, as_json)
-
-
-def report(
-    runs: Annotated[Path, typer.Argument(help="A folder with runs.sqlite or predictors.sqlite, or the file.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write; beside the runs by default.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """The same table, charts and page from kept runs, without running anything."""
-    from nasbench import comparison, predictor_comparison
-
-    file = runs / comparison.RUNS_FILE if runs.is_dir() else runs
-    others = file.with_name(predictor_comparison.RUNS_FILE)
-    if file == others or (others.is_file() and not file.is_file()):
-        from nasbench.commands import predictors
-
-        predictors.finish(predictor_comparison.from_records(others, out), True, as_json)
-    else:
-        _finish(comparison.from_records(runs, out), True, as_json)
+    finish(result, report_, as_json)
 
 
 def _run(
@@ -130,7 +111,7 @@ def _run(
             raise typer.Abort from None
 
 
-def _finish(result: Comparison, report_: bool, as_json: bool) -> None:
+def finish(result: Comparison, report_: bool, as_json: bool) -> None:
     """Print the comparison, write its report, and exit 1 where a run failed."""
     page = None
     if report_:
@@ -168,18 +149,6 @@ def _objective(text: str | None) -> str | list[str] | None:
     return names[0] if len(names) == 1 else [n for n in names if n]
 
 
-def expand(text: str) -> list[str]:
-    """Benchmark names, with a bare family standing for all its datasets."""
-    from nasbench.datasets.families import installed_names
-
-    known = installed_names()
-    out: list[str] = []
-    for name in filter(None, (part.strip() for part in text.split(","))):
-        members = [n for n in known if n.startswith(f"{name}/")] if "/" not in name else []
-        out += members or [name]
-    return list(dict.fromkeys(out))
-
-
 def _chosen(names: str | None, specs: list[str] | None) -> list[tuple[Strategy, str]]:
     """The strategies of the command, each with its salt."""
     from nasbench.comparison import DEFAULT_STRATEGIES
@@ -211,13 +180,3 @@ def _parse_strategy(spec: str) -> tuple[Strategy, str]:
         except ValueError:
             params[key] = value
     return create(name, **params), salt
-
-
-def command_line() -> str:
-    """How the program was called."""
-    return " ".join(["nasbench", *sys.argv[1:]])
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

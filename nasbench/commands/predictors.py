@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.commands.compare import command_line, cores, expand
+from nasbench.commands.options import command_line, cores, expand
 from nasbench.commands.printing import AsJson, progress_bar
 from nasbench.errors import TaskError
 

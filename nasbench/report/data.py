@@ -141,8 +141,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def facts_of(task: Task, label: str) -> TaskFacts:
     """The facts of a task."""
-    from nasbench.analysis.reference import caution
-    from nasbench.analysis.truth import noise_floor_of, noise_label, truth_of
+    from nasbench.analysis.task_truth import caution, noise_floor_of, noise_label, truth_of
 
     objective, truth = task.objectives[0], truth_of(task)
     limits = [

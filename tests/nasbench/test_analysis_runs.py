@@ -11,7 +11,7 @@ from nasbench.analysis.groups import group
 from nasbench.analysis.regret import charged, path_of
 from nasbench.analysis.summary import finals, summary
 from nasbench.analysis.targets import ecdf, expected_running_time
-from nasbench.analysis.truth import truth_of
+from nasbench.analysis.task_truth import truth_of
 from nasbench.analysis.verdict import verdict
 from nasbench.problem import Objective
 from nasbench.run import Entry, Ledger, Run, trace_dtype

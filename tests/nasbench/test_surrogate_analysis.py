@@ -12,10 +12,10 @@ import pytest
 
 import nasbench
 from nasbench.analysis.random_search import expected_regret, law_of
-from nasbench.analysis.reference import REFERENCE_SIZE, SampledTruth, caution, reference_genotypes, reference_of
+from nasbench.analysis.reference import REFERENCE_SIZE, SampledTruth, reference_genotypes, reference_of
 from nasbench.analysis.regret import path_of
 from nasbench.analysis.summary import finals
-from nasbench.analysis.truth import truth_of
+from nasbench.analysis.task_truth import caution, truth_of
 from nasbench.benchmark import load
 from nasbench.comparison import compare
 from nasbench.parameter import Parameter

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nasbench
-from nasbench.analysis.truth import truth_of
+from nasbench.analysis.task_truth import truth_of
 from nasbench.benchmark import Benchmark
 from nasbench.errors import NotInTableError, TaskError, UnknownNameError
 from nasbench.spaces.table import TableSpace
