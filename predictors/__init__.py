@@ -10,15 +10,29 @@ from nasbench.registry import Registry
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
+    from nasbench.predictors.encoders import EncoderLike
     from nasbench.space import SearchSpace
 
 REGISTRY = Registry(
     "predictor",
     {
+        "bayesian-linear": ("nasbench.predictors.linear_regressors:BayesianLinear", None),
+        "blend": ("nasbench.predictors.blend:Blend", None),
+        "extra-trees": ("nasbench.predictors.tree_regressors:ExtraTrees", None),
         "gp": ("nasbench.predictors.kernel_regressors:GaussianProcess", None),
+        "gp-ard": ("nasbench.predictors.kernel_regressors:RelevanceGP", None),
+        "gp-hamming": ("nasbench.predictors.kernel_regressors:HammingGP", None),
+        "gp-rbf": ("nasbench.predictors.kernel_regressors:SquaredExponentialGP", None),
+        "gp-wl": ("nasbench.predictors.kernel_regressors:WeisfeilerLehmanGP", None),
+        "hist-gradient-boosting": ("nasbench.predictors.boosted_regressors:HistGradientBoosting", None),
+        "knn": ("nasbench.predictors.linear_regressors:NearestNeighbours", None),
+        "lightgbm": ("nasbench.predictors.lightgbm_regressor:LightGBMEnsemble", "lightgbm"),
         "mlp-ensemble": ("nasbench.predictors.neural_regressors:NeuralEnsemble", None),
+        "ngboost": ("nasbench.predictors.ngboost_regressor:NGBoost", "ngboost"),
         "random-forest": ("nasbench.predictors.tree_regressors:RandomForest", None),
-        "xgboost": ("nasbench.predictors.tree_regressors:XGBoostEnsemble", None),
+        "ridge": ("nasbench.predictors.linear_regressors:Ridge", None),
+        "sparse-gp": ("nasbench.predictors.sparse_gp:SparseGP", None),
+        "xgboost": ("nasbench.predictors.boosted_regressors:XGBoostEnsemble", None),
     },
     group="nasbench.predictors",
 )
@@ -30,7 +44,13 @@ def list() -> Sequence[str]:
 
 
 def create(
-    name: str, space: SearchSpace, *, functional: bool = True, rank_targets: bool = True, **params: Any
+    name: str,
+    space: SearchSpace,
+    *,
+    functional: bool = True,
+    rank_targets: bool = True,
+    encoder: EncoderLike | None = None,
+    **params: Any,
 ) -> Pipeline:
     """A predictor by name: a scikit-learn `Pipeline` of the steps `encode` and `regress`.
 
@@ -46,15 +66,36 @@ def create(
             that compute the same function are one to the predictor on a cell space.
         rank_targets: fit normal scores of the targets' ranks and map predictions back to their unit;
             it ranks far better where a table has a long tail of bad architectures.
+        encoder: a name of `nasbench.predictors.encoders.list()`, an `Encoder`, or several of them to put
+            side by side; None takes what suits the regressor, the space and the target.
         **params: of the regressor; `random_state` is an int.
 
     Raises:
-        UnknownNameError: no such predictor, or a parameter that its regressor does not have.
+        UnknownNameError: no such predictor or encoder, or a parameter that its regressor does not have.
+        MissingExtraError: its optional library is not installed.
     """
     from nasbench.predictors.pipelines import build
 
     regressor_class = REGISTRY.get(name)
-    return build(name, regressor_class, space, params, functional=functional, rank_targets=rank_targets)
+    return build(
+        name, regressor_class, space, params, functional=functional, rank_targets=rank_targets, encoder=encoder
+    )
 
 
-__all__ = ["REGISTRY", "create", "list"]
+def check_predictor(predictor: Any, space: SearchSpace, **params: Any) -> None:
+    """Assert that a predictor keeps the contract; see `nasbench.predictors.conformance`.
+
+    Args:
+        predictor: a registered name, or an estimator on genotypes.
+        space: with at least sixty architectures.
+        **params: of a registered predictor.
+
+    Raises:
+        ConformanceError: it breaks one of `nasbench.predictors.conformance.RULES`.
+    """
+    from nasbench.predictors.conformance import check_predictor as check
+
+    check(predictor, space, **params)
+
+
+__all__ = ["REGISTRY", "check_predictor", "create", "list"]

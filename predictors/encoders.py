@@ -1,6 +1,8 @@
 """Encoders: scikit-learn transformers from genotypes `(n, G)` to features `(n, d)`.
 
-They are stateless: the space says everything, `fit` only marks them as fitted.
+Most are stateless: the space says everything, and `fit` only checks the genotypes. The base class, the
+encoders that predictors use by default and the registry of all of them are here; the others are in
+`graph_encoders`, `wl`, `column_encoders` and `union_encoder`.
 
 Source: White et al., A Study on Encodings for Neural Architecture Search, NeurIPS 2020.
 """
@@ -8,14 +10,37 @@ Source: White et al., A Study on Encodings for Neural Architecture Search, NeurI
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Sequence
+from inspect import signature
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
+from nasbench.errors import GenotypeError, UnknownNameError
 from nasbench.predictors import features
+from nasbench.registry import Registry
 from nasbench.space import SearchSpace
+
+REGISTRY = Registry(
+    "encoder",
+    {
+        "adjacency": ("nasbench.predictors.graph_encoders:Adjacency", None),
+        "columns": ("nasbench.predictors.column_encoders:Columns", None),
+        "graph-statistics": ("nasbench.predictors.graph_encoders:GraphStatistics", None),
+        "mixed": ("nasbench.predictors.encoders:Mixed", None),
+        "one-hot": ("nasbench.predictors.encoders:OneHot", None),
+        "ordinal": ("nasbench.predictors.encoders:UnitRanks", None),
+        "partial-curves": ("nasbench.predictors.column_encoders:PartialCurves", None),
+        "path": ("nasbench.predictors.graph_encoders:Paths", None),
+        "path-features": ("nasbench.predictors.encoders:PathFeatures", None),
+        "truncated-path": ("nasbench.predictors.graph_encoders:TruncatedPaths", None),
+        "wl": ("nasbench.predictors.wl:WeisfeilerLehman", None),
+    },
+    group="nasbench.encoders",
+)
 
 
 class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -35,6 +60,14 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+    def _check_fitted(self) -> None:
+        """Raise scikit-learn's `NotFittedError` where `fit` has something to learn and was not called."""
+        check_is_fitted(self)
+
+    def groups(self) -> features.Groups | None:
+        """Columns that belong together, for kernels with a length-scale a group; None: all of them."""
+        return None
 
     @abstractmethod
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -57,6 +90,12 @@ class OneHot(Encoder):
         names = [f"{p.name}={choice}" for p in self.space.parameters for choice in p.choices]
         return np.array(names, dtype=object)
 
+    def groups(self) -> features.Groups:
+        """The columns of each position."""
+        ends = np.cumsum(self.space.cardinalities).tolist()
+        starts = [0, *ends[:-1]]
+        return tuple(tuple(range(begin, end)) for begin, end in zip(starts, ends, strict=True))
+
 
 class UnitRanks(Encoder):
     """The rank of each choice on the unit interval: for ordered positions."""
@@ -68,6 +107,10 @@ class UnitRanks(Encoder):
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """The positions' names."""
         return np.array([p.name for p in self.space.parameters], dtype=object)
+
+    def groups(self) -> features.Groups:
+        """Each position by itself."""
+        return tuple((position,) for position in range(self.space.length))
 
 
 class Mixed(Encoder):
@@ -82,10 +125,16 @@ class Mixed(Encoder):
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """`POSITION`, or `POSITION=CHOICE`."""
-        names: list[str] = []
-        for p in self.space.parameters:
-            names += [p.name] if p.ordered else [f"{p.name}={choice}" for choice in p.choices]
+        choices = [
+            (p.name,) if p.ordered else tuple(f"{p.name}={choice}" for choice in p.choices)
+            for p in self.space.parameters
+        ]
+        names = [name for position in choices for name in position]
         return np.array(names, dtype=object)
+
+    def groups(self) -> features.Groups:
+        """The columns of each position."""
+        return features.mixed_groups(self.space)
 
 
 class PathCounts(Encoder):
@@ -132,6 +181,10 @@ class PathFeatures(Encoder):
         names = (*cells.path_names, *features.extreme_names(self.space)) if cells else ()
         return np.array(names, dtype=object)
 
+    def groups(self) -> features.Groups:
+        """All path counts, and all path extremes."""
+        return features.default_groups(self.space, functional=True)
+
 
 def default_encoder(space: SearchSpace, functional: bool = True) -> Encoder:
     """The encoder for an objective (`Objective.functional` says which kind it is).
@@ -146,3 +199,45 @@ def default_encoder(space: SearchSpace, functional: bool = True) -> Encoder:
     if functional and features.path_space(space) is not None:
         return PathFeatures(space)
     return Mixed(space)
+
+
+EncoderLike: TypeAlias = "str | Encoder | Sequence[str | Encoder]"
+"""An encoder's name, an encoder, or several of them to put side by side."""
+
+
+def list() -> Sequence[str]:
+    """Names of all encoders; imports none of them."""
+    return REGISTRY.names()
+
+
+def create_encoder(encoder: EncoderLike, space: SearchSpace, *, functional: bool = True, **params: Any) -> Encoder:
+    """An encoder by name.
+
+    Args:
+        encoder: one of `list()`; an `Encoder` is given back as it is; several are put side by side.
+        space: where the genotypes live.
+        functional: whether the target depends on the computed function only (accuracy, loss): encoders
+            that can then identify architectures that compute the same function.
+        **params: of the encoder; only with a single name.
+
+    Raises:
+        UnknownNameError: no such encoder, or a parameter that it does not have.
+        GenotypeError: the encoder canonicalises and the target is not functional.
+    """
+    if isinstance(encoder, Encoder):
+        return encoder
+    if not isinstance(encoder, str):
+        from nasbench.predictors.union_encoder import Union
+
+        return Union(space, [create_encoder(part, space, functional=functional, **params) for part in encoder])
+    encoder_class = REGISTRY.get(encoder)
+    known = signature(encoder_class).parameters
+    for given in params:
+        if given not in known:
+            raise UnknownNameError(f"parameter of encoder {encoder!r}:", given, known)
+    if "functional" in known:
+        params.setdefault("functional", functional)
+    elif encoder_class is PathFeatures and not functional:
+        raise GenotypeError("path-features canonicalise; for this target use path, which counts paths as written")
+    made: Encoder = encoder_class(space, **params)
+    return made

@@ -1,8 +1,8 @@
 """Gaussian-process kernels and the fit of their hyper-parameters. numpy only, but for L-BFGS.
 
-The kernel is Matern 5/2 on grouped columns: one length-scale a group. The signal variance is not a
-hyper-parameter but has its maximum-likelihood value in closed form, so kernel matrices here have a
-unit diagonal and the noise variance is relative to the signal's.
+A kernel works on grouped columns: one length-scale a group (Matern 5/2 where none is named). The signal
+variance is not a hyper-parameter but has its maximum-likelihood value in closed form, so kernel matrices
+here have a unit diagonal and the noise variance is relative to the signal's.
 
 Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, section 5.4.1; Snoek et
 al., Practical Bayesian Optimization of Machine Learning Algorithms, NIPS 2012 (the kernel).
@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.predictors.features import Groups
+from nasbench.predictors.kernels import MATERN52, Kernel
 
 Floats = NDArray[np.float64]
-
-_ROOT5 = float(np.sqrt(5.0))
 
 SMALLEST_SIGNAL = 1e-12
 """Floor of the signal variance, which is zero where all targets are equal."""
@@ -82,18 +80,6 @@ def squared_distances(a: Floats, b: Floats) -> Floats:
     return np.asarray(np.maximum(squares, 0.0, out=squares))
 
 
-def matern52(squares: NDArray[Any]) -> NDArray[Any]:
-    """The kernel at squared scaled distances: (1 + r + r^2 / 3) exp(-r) with r = sqrt(5) d."""
-    r = np.sqrt(squares)
-    r *= _ROOT5
-    decay = np.exp(-r)
-    polynomial = r / 3.0
-    polynomial += 1.0
-    polynomial *= r
-    polynomial += 1.0
-    return np.asarray(np.multiply(polynomial, decay, out=polynomial))
-
-
 def scale(features: Floats, groups: Groups, lengthscales: Sequence[float]) -> Floats:
     """Features divided by the length-scale of their group, `(n, d)`; ungrouped columns become 0."""
     factors = np.zeros(features.shape[1])
@@ -102,7 +88,9 @@ def scale(features: Floats, groups: Groups, lengthscales: Sequence[float]) -> Fl
     return features * factors
 
 
-def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior: Prior) -> tuple[float, Floats]:
+def log_posterior(
+    vector: Floats, distances: Sequence[Floats], y: Floats, prior: Prior, kernel: Kernel = MATERN52
+) -> tuple[float, Floats]:
     """Negative log marginal likelihood plus negative log prior, up to a constant, and its gradient.
 
     The likelihood is maximised over the signal variance: s2 = y' K^-1 y / n.
@@ -112,6 +100,7 @@ def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior:
         distances: squared distances within each group, `(n, n)` each.
         y: `(n,)` targets of mean about zero.
         prior: the prior of the vector.
+        kernel: which covariance.
 
     Returns:
         The value and the gradient `(groups + 1,)`.
@@ -119,17 +108,15 @@ def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior:
     n = len(y)
     inverse_squares, noise = np.exp(-2.0 * vector[:-1]), float(np.exp(vector[-1]))
     squares = sum((w * d for w, d in zip(inverse_squares, distances, strict=True)), np.zeros((n, n)))
-    r = _ROOT5 * np.sqrt(squares)
-    decay = np.exp(-r)
-    covariance = (1.0 + r + r * r / 3.0) * decay
+    covariance, fall = kernel.with_slope(squares)
     covariance.flat[:: n + 1] += noise
     cholesky, inverse = np.linalg.cholesky(covariance), np.linalg.inv(covariance)
     weights = inverse @ y
     signal = max(float(y @ weights) / n, SMALLEST_SIGNAL)
     value = 0.5 * n * np.log(signal) + float(np.log(cholesky.diagonal()).sum())
     inverse -= np.outer(weights, weights) / signal
-    # d K / d squares = -5/6 (1 + r) exp(-r), and d squares / d log(lengthscale) = -2 squares.
-    slope = inverse * ((5.0 / 6.0) * (1.0 + r) * decay)
+    # d squares / d log(lengthscale) = -2 squares
+    slope = inverse * fall
     gradient = [w * float(np.vdot(slope, d)) for w, d in zip(inverse_squares, distances, strict=True)]
     gradient.append(0.5 * noise * float(inverse.trace()))
     z = (vector - prior.centre.to_vector()) / prior.deviations
@@ -137,7 +124,13 @@ def log_posterior(vector: Floats, distances: Sequence[Floats], y: Floats, prior:
 
 
 def fit(
-    features: Floats, y: Floats, groups: Groups, start: Hyperparameters, prior: Prior, iterations: int = 15
+    features: Floats,
+    y: Floats,
+    groups: Groups,
+    start: Hyperparameters,
+    prior: Prior,
+    iterations: int = 15,
+    kernel: Kernel = MATERN52,
 ) -> Hyperparameters:
     """Hyper-parameters of largest posterior density, by L-BFGS from `start`; deterministic.
 
@@ -148,6 +141,7 @@ def fit(
         start: where to begin, for example the last fit.
         prior: prior of the hyper-parameters.
         iterations: of L-BFGS at most.
+        kernel: which covariance.
     """
     from scipy.optimize import minimize
 
@@ -158,7 +152,7 @@ def fit(
     result = minimize(
         log_posterior,
         start.to_vector(),
-        args=(distances, y, prior),
+        args=(distances, y, prior, kernel),
         jac=True,
         method="L-BFGS-B",
         bounds=bounds,

@@ -43,24 +43,25 @@ class MLPEnsemble:
     batch: int = 32
     learning_rate: float = 0.01
 
-    def fit(self, x: Floats, y: Floats, rng: np.random.Generator) -> None:
+    def fit(self, x: Floats, y: Floats, rng: np.random.Generator, rows: NDArray[np.int64] | None = None) -> None:
         """Train all members from new initial weights.
 
         Args:
             x: `(n, d)` features.
             y: `(n,)` targets.
             rng: draws initial weights and batches.
+            rows: `(members, k)` the rows that each member learns from; all by default.
         """
         self._centre = x.mean(axis=0)
         self._spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
         inputs = self._standardise(x)
         self._initialise(inputs.shape[1], float(y.mean()), rng)
         moments = [(np.zeros_like(p), np.zeros_like(p)) for p in self._parameters]
-        size, rows = min(self.batch, len(y)), np.empty((self.members, 0), dtype=np.int64)
+        own = np.broadcast_to(np.arange(len(y)), (self.members, len(y))) if rows is None else rows
+        size, rows = min(self.batch, own.shape[1]), np.empty((self.members, 0), dtype=np.int64)
         for step in range(1, self.steps + 1):
             if rows.shape[1] < size:
-                order = np.broadcast_to(np.arange(len(y)), (self.members, len(y)))
-                rows = np.concatenate([rows, rng.permuted(order, axis=1)], axis=1)
+                rows = np.concatenate([rows, rng.permuted(own, axis=1)], axis=1)
             chosen, rows = rows[:, :size], rows[:, size:]
             rate = self.learning_rate * (1.0 - (step - 1) / self.steps)
             rate *= np.sqrt(1.0 - _BETA2**step) / (1.0 - _BETA1**step)

@@ -12,8 +12,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 
 from nasbench.errors import UnknownNameError
-from nasbench.predictors.encoders import default_encoder
-from nasbench.predictors.features import default_groups
+from nasbench.predictors.encoders import Encoder, EncoderLike, create_encoder, default_encoder
+from nasbench.predictors.graphs import graph_space
 from nasbench.predictors.rank_targets import RankTargets
 from nasbench.space import SearchSpace
 
@@ -51,10 +51,13 @@ def build(
     *,
     functional: bool = True,
     rank_targets: bool = True,
+    encoder: EncoderLike | None = None,
 ) -> Pipeline:
-    """The pipeline of the space's default encoder and the regressor.
+    """The pipeline of an encoder and the regressor.
 
-    A regressor that takes `groups` is given the encoder's columns that belong together.
+    Without an encoder it is what the regressor class names as its `encoding`, where the space and the
+    target allow that, else the space's default. A regressor that takes `groups` is given the encoder's
+    columns that belong together.
 
     Args:
         name: how errors name the predictor.
@@ -63,17 +66,22 @@ def build(
         params: of the regressor.
         functional: see `nasbench.predictors.encoders.default_encoder`.
         rank_targets: see `nasbench.predictors.rank_targets`.
+        encoder: see `nasbench.predictors.encoders.create_encoder`.
 
     Raises:
-        UnknownNameError: a parameter that the regressor does not have.
+        UnknownNameError: no such encoder, or a parameter that the regressor does not have.
     """
     known = signature(regressor_class).parameters
     for given in params:
         if given not in known:
             raise UnknownNameError(f"parameter of predictor {name!r}:", given, known)
     given_params = dict(params)
+    if encoder is None:
+        encode = _own_encoder(regressor_class, space, functional)
+    else:
+        encode = create_encoder(encoder, space, functional=functional)
     if "groups" in known:
-        given_params.setdefault("groups", default_groups(space, functional))
+        given_params.setdefault("groups", encode.groups())
     if "n_jobs" in known:
         given_params.setdefault("n_jobs", 1)
     regressor = regressor_class(**given_params)
@@ -81,4 +89,18 @@ def build(
         regressor = MeanOnly(regressor)
     if rank_targets:
         regressor = RankTargets(regressor)
-    return Pipeline([("encode", default_encoder(space, functional)), ("regress", regressor)])
+    return Pipeline([("encode", encode), ("regress", regressor)])
+
+
+def _own_encoder(regressor_class: Any, space: SearchSpace, functional: bool) -> Encoder:
+    """What a regressor class names as its `encoding`.
+
+    Several names are an addition to the space's default, for functional targets on spaces with a graph.
+    """
+    wanted = getattr(regressor_class, "encoding", None)
+    if isinstance(wanted, str):
+        return create_encoder(wanted, space, functional=functional)
+    default = default_encoder(space, functional)
+    if wanted is None or not functional or graph_space(space) is None:
+        return default
+    return create_encoder([default, *wanted], space)

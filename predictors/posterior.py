@@ -15,10 +15,10 @@ from nasbench.predictors.gaussian_process import (
     SMALLEST_SIGNAL,
     Floats,
     Hyperparameters,
-    matern52,
     scale,
     squared_distances,
 )
+from nasbench.predictors.kernels import MATERN52, Kernel
 
 _BLOCK = 1 << 15
 """Kernel values computed at a time: few enough to stay in the cache."""
@@ -36,6 +36,7 @@ class Posterior:
         hyperparameters: of the kernel.
         capacity: observations to make room for at first.
         dtype: of the `(n, m)` array; single precision halves the time where m is large.
+        kernel: which covariance.
 
     Attributes:
         size: number of observations n.
@@ -49,7 +50,9 @@ class Posterior:
         hyperparameters: Hyperparameters,
         capacity: int = 64,
         dtype: type[np.floating[Any]] = np.float64,
+        kernel: Kernel = MATERN52,
     ) -> None:
+        self._covariance = kernel.value
         self.groups, self._features = groups, candidates
         self._observed = np.empty((capacity, candidates.shape[1]))
         self._inverse = np.zeros((capacity, capacity))
@@ -73,9 +76,9 @@ class Posterior:
         self._reserve(n + k)
         new = scale(features, self.groups, self.hyperparameters.lengthscales)
         self._observed[n : n + k] = new
-        own = matern52(squared_distances(new, new))
+        own = self._covariance(squared_distances(new, new))
         own.flat[:: k + 1] += self.hyperparameters.noise
-        crossed = self._factor @ matern52(squared_distances(self._observed[:n], new))
+        crossed = self._factor @ self._covariance(squared_distances(self._observed[:n], new))
         corner = np.linalg.inv(np.linalg.cholesky(own - crossed.T @ crossed))
         self._inverse[n : n + k, :n] = -corner @ (crossed.T @ self._factor)
         self._inverse[n : n + k, n : n + k] = corner
@@ -91,7 +94,7 @@ class Posterior:
         for begin in range(0, len(self.explained), width):
             block = slice(begin, begin + width)
             squares = inputs @ self._candidates[:, block]
-            rows = matern52(np.maximum(squares, 0.0, out=squares))
+            rows = self._covariance(np.maximum(squares, 0.0, out=squares))
             rows -= left @ self._projected[:n, block]
             rows = right @ rows
             self._projected[n : n + k, block] = rows

@@ -19,6 +19,10 @@ from nasbench.predictors.gaussian_process import rank_gaussian
 Floats = NDArray[np.float64]
 
 
+_NODES = 16
+"""Points of the Gauss-Hermite quadrature."""
+
+
 class ScoreScale:
     """The rising map between values and their normal scores.
 
@@ -53,8 +57,19 @@ class ScoreScale:
         return np.asarray(inside)
 
     def spread(self, scores: Floats, deviations: Floats) -> Floats:
-        """Standard deviations in the unit of the values: half the width of score -+ one deviation."""
-        return np.asarray((self.value(scores + deviations) - self.value(scores - deviations)) / 2.0)
+        """Root mean square deviation from `value(scores)` of a value whose score is normal, `(m,)`.
+
+        By quadrature, so that the long tail counts: an architecture that looks average and may be one of
+        the bad ones has a large deviation.
+
+        Args:
+            scores: `(m,)` means.
+            deviations: `(m,)` standard deviations.
+        """
+        nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+        moved = self.value(scores[:, None] + nodes * deviations[:, None])
+        squares = (moved - self.value(scores)[:, None]) ** 2 @ (weights / weights.sum())
+        return np.asarray(np.sqrt(squares))
 
 
 class RankTargets(RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -109,16 +109,16 @@ def signatures(cell: Cell, genotypes: Genotypes) -> NDArray[np.uint64]:
     graph, colours = multigraph(cell, genotypes)
     backwards = np.ascontiguousarray(graph.transpose(0, 2, 1))
     for _ in range(len(cell.edges)):
-        incoming = backwards @ _mix(colours + _IN)[:, :, None]
-        outgoing = graph @ _mix(colours + _OUT)[:, :, None]
-        colours = _mix(colours * _SELF + _mix(incoming[:, :, 0]) + _mix(outgoing[:, :, 0] + _OUT))
-    return np.asarray(_mix(colours).sum(axis=1, dtype=np.uint64))
+        incoming = backwards @ mix(colours + _IN)[:, :, None]
+        outgoing = graph @ mix(colours + _OUT)[:, :, None]
+        colours = mix(colours * _SELF + mix(incoming[:, :, 0]) + mix(outgoing[:, :, 0] + _OUT))
+    return np.asarray(mix(colours).sum(axis=1, dtype=np.uint64))
 
 
 _SELF, _IN, _OUT = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xD1B54A32D192ED03, 0x8CB92BA72F3D8DD7))
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): a bijection that spreads all bits."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -17,6 +17,7 @@ from nasbench.errors import GenotypeError
 from nasbench.parameter import Parameter, unknown_choice
 from nasbench.space import Genotype, Genotypes
 from nasbench.spaces.constrained import ConstrainedSpace
+from nasbench.spaces.graph_view import FIRST_OPERATION, INPUT, OUTPUT, CellGraphs, contract, names_of_labels
 from nasbench.spaces.labelled_trees import LINKS, PARENT_LISTS, Relabelling, relabellings
 
 OPERATIONS = ("gat", "gcn", "gin", "cheb", "sage", "arma", "graph", "fc", "skip")
@@ -145,6 +146,26 @@ class NASBenchGraphSpace(ConstrainedSpace):
             if child is not None:
                 return child
 
+    # -- graph view -----------------------------------------------------------------------------
+
+    def graphs(self, genotypes: ArrayLike, functional: bool = True, contract_skips: bool = True) -> CellGraphs:
+        """The networks as graphs: the raw input, the four operations, the output that joins the leaves.
+
+        Args:
+            genotypes: `(n, 5)`.
+            functional: True contracts identities: those at the root vanish, one beside siblings joins
+                its source to the output. False gives every operation as it is written.
+            contract_skips: False keeps identities as vertices.
+        """
+        batch = self.check(genotypes)
+        adjacency, names = _TREES[batch[:, 0]], names_of_labels(self.operations)
+        labels = np.empty((len(batch), 6), dtype=np.uint8)
+        labels[:, 0], labels[:, 5] = INPUT, OUTPUT
+        labels[:, 1:5] = batch[:, 1:] + FIRST_OPERATION
+        if functional and contract_skips:
+            adjacency, labels = contract(adjacency, labels, FIRST_OPERATION + self._skip)
+        return CellGraphs(adjacency, labels, names)
+
     # -- official names -------------------------------------------------------------------------
 
     def official_key(self, genotype: Genotype) -> int:
@@ -207,3 +228,17 @@ class NASBenchGraphSpace(ConstrainedSpace):
         mask = sum(1 << k for k, operation in enumerate(operations) if operation == self._skip)
         code = self._smallest(relabellings(parents, mask), np.array([operations]))
         return tuple(self._decode(code)[0].tolist())
+
+
+def _trees() -> NDArray[np.uint8]:
+    """The graph of each of `LINKS`, `(9, 6, 6)`: input, four nodes, output."""
+    graphs = np.zeros((len(LINKS), 6, 6), dtype=np.uint8)
+    for graph, parents in zip(graphs, LINKS, strict=True):
+        for node, parent in enumerate(parents, start=1):
+            graph[parent, node] = 1
+        for leaf in {1, 2, 3, 4} - set(parents):
+            graph[leaf, 5] = 1
+    return graphs
+
+
+_TREES = _trees()

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.errors import GenotypeError
-from nasbench.parameter import Parameter, unknown_choice
-from nasbench.space import Genotype, Genotypes, SearchSpace
-from nasbench.spaces.cell_graph import Cell, signatures
-from nasbench.spaces.cell_paths import count_paths, sequence_names
+from nasbench.parameter import unknown_choice
+from nasbench.space import Genotype, Genotypes
+from nasbench.spaces.cell_graph import Cell
+from nasbench.spaces.edge_cell import EdgeCellSpace, line_graph
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
@@ -32,25 +29,13 @@ _NONE, _SKIP, _POOL = 0, 1, 4
 _CELL = Cell(EDGES, zero=_NONE, skip=_SKIP, weightless=(_POOL,))
 
 
-class NASBench201Space(SearchSpace):
-    """15,625 cells; position i of a genotype is the operation on `EDGES[i]`."""
+class NASBench201Space(EdgeCellSpace):
+    """15,625 cells of 5,260 functional classes; position i of a genotype is the operation on `EDGES[i]`."""
 
     kind = "nasbench201"
 
-    def __init__(self) -> None:
-        super().__init__([Parameter(f"edge {a}->{b}", OPERATIONS) for a, b in EDGES])
-
-    def definition(self) -> dict[str, Any]:
-        """The operations and edges (a constant: there is one such space)."""
-        return {"operations": list(OPERATIONS), "edges": [list(edge) for edge in EDGES]}
-
-    @classmethod
-    def from_definition(cls, definition: Mapping[str, Any]) -> NASBench201Space:
-        """The space, if the definition is that of this cell; else a `GenotypeError`."""
-        space = cls()
-        if dict(definition) != space.definition():
-            raise GenotypeError("this is not the definition of the NAS-Bench-201 cell")
-        return space
+    cell = _CELL
+    operations = OPERATIONS
 
     def format(self, genotype: Genotype) -> str:
         """The official string `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
@@ -79,14 +64,6 @@ class NASBench201Space(SearchSpace):
         return genotype
 
     # -- equivalence ----------------------------------------------------------------------------
-
-    def canonical(self, genotypes: ArrayLike) -> Genotypes:
-        """The representative of each cell's exact computational graph, `(n, 6)`.
-
-        The representative is the lexicographically smallest genotype whose graph is isomorphic,
-        as `nasbench.spaces.cell_graph` defines it. There are 5,260 of them.
-        """
-        return self.genotypes(_representatives()[self.indices(genotypes)])
 
     def official_unique_string(self, genotype: Genotype, simplify_zero: bool = True) -> str:
         """The equivalence text of the official code: 6,466 distinct ones, 12,751 without zeros.
@@ -165,19 +142,6 @@ class NASBench201Space(SearchSpace):
             labels[:, 1:7] *= self._alive(batch)[:, 1:7]
         return labels
 
-    @property
-    def path_names(self) -> tuple[str, ...]:
-        """Names of the 40 columns of `path_counts`: `input>nor_conv_3x3>output` and so on."""
-        return sequence_names(_CELL, OPERATIONS)
-
-    def path_counts(self, genotypes: ArrayLike) -> NDArray[np.float64]:
-        """How many input-to-output paths have each sequence of operations, `(n, 40)`.
-
-        Skips are left out of a sequence and paths through `none` are not counted, so that members
-        of one functional class have equal rows; never use it for parameters, FLOPs or latency.
-        """
-        return count_paths(_CELL, len(OPERATIONS), self.check(genotypes))
-
     @staticmethod
     def _alive(batch: Genotypes) -> NDArray[np.bool_]:
         """Which of the eight vertices lie on a path from input to output; these two always count."""
@@ -191,18 +155,4 @@ class NASBench201Space(SearchSpace):
         return np.asarray(reached & used)
 
 
-def _line_graph() -> NDArray[np.uint8]:
-    ends = [(-1, 0), *EDGES, (3, 4)]
-    return np.array([[a[1] == b[0] for b in ends] for a in ends], dtype=np.uint8)
-
-
-_LINE_GRAPH = _line_graph()
-
-
-@cache
-def _representatives() -> NDArray[np.int64]:
-    """Rank of each genotype's representative, `(15625,)`: the first of its class in rank order."""
-    _, first, which = np.unique(signatures(_CELL, NASBench201Space().all()), return_index=True, return_inverse=True)
-    ranks = first[which].astype(np.int64)
-    ranks.flags.writeable = False
-    return ranks
+_LINE_GRAPH = line_graph(_CELL)

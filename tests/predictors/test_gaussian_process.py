@@ -10,11 +10,11 @@ from nasbench.predictors.gaussian_process import (
     Prior,
     fit,
     log_posterior,
-    matern52,
     rank_gaussian,
     squared_distances,
     typical_distance,
 )
+from nasbench.predictors.kernels import matern52
 from nasbench.predictors.posterior import Posterior, expected_improvement
 
 GROUPS = ((0, 2), (1, 3, 4))

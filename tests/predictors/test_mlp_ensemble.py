@@ -51,3 +51,18 @@ def test_constant_columns_and_few_observations_are_no_trouble():
     ensemble = MLPEnsemble(steps=5)
     ensemble.fit(np.ones((1, 3)), np.array([2.0]), np.random.default_rng(3))
     assert np.isfinite(ensemble.predict(np.zeros((4, 3)))).all()
+
+
+def test_a_member_does_not_see_the_rows_that_are_kept_from_it():
+    """Moving the target of a row moves those members only that may learn from it."""
+    x, y = np.random.default_rng(4).normal(size=(12, 3)), np.arange(12.0) - 5.5
+    rows = np.array([np.arange(6), np.arange(6, 12)])
+    moved = y.copy()
+    moved[0], moved[1] = moved[1], moved[0]  # the mean, where all members start, stays
+    predicted = []
+    for targets in (y, moved):
+        ensemble = MLPEnsemble(members=2, steps=30)
+        ensemble.fit(x, targets, np.random.default_rng(5), rows)
+        predicted.append(ensemble.predict(x))
+    np.testing.assert_array_equal(predicted[0][1], predicted[1][1])
+    assert (predicted[0][0] != predicted[1][0]).any()

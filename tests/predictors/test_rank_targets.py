@@ -56,5 +56,16 @@ def test_the_regressor_learns_scores_and_predicts_values():
     mean, std = model.predict([[0.0], [norm.ppf(0.7)]], return_std=True)
     np.testing.assert_allclose(mean, [91.0, 92.0])
     np.testing.assert_array_equal(model.predict([[0.0]]), mean[:1])
-    # between two training values one unit of score is 1 / .52 points wide
-    assert std[0] == pytest.approx(0.1 / norm.ppf(0.7))
+    # between two training values one unit of score is 1 / .52 points wide; the tail is 5 deviations away
+    assert std[0] == pytest.approx(0.1 / norm.ppf(0.7), rel=1e-3)
+
+
+def test_the_spread_counts_the_tail_as_monte_carlo_does():
+    values = np.concatenate([[10.0, 10.5, 50.0], np.linspace(80, 94, 60)])
+    scale = ScoreScale(values)
+    draws = np.random.default_rng(0).normal(size=400_000)
+    for mean, deviation in ((-1.2, 0.5), (0.0, 0.5), (1.0, 0.2), (3.0, 0.4)):
+        distances = scale.value(mean + deviation * draws) - scale.value(np.array([mean]))
+        expected = np.sqrt(np.mean(distances**2))
+        got = scale.spread(np.array([mean]), np.array([deviation]))
+        assert got[0] == pytest.approx(expected, rel=0.05)

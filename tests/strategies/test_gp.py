@@ -11,7 +11,8 @@ from nasbench.benchmark import load
 from nasbench.errors import StrategyError
 from nasbench.parameter import Parameter
 from nasbench.predictors import features
-from nasbench.predictors.gaussian_process import matern52, scale, squared_distances
+from nasbench.predictors.gaussian_process import scale, squared_distances
+from nasbench.predictors.kernels import matern52
 from nasbench.problem import Objective, Observation, Problem
 from nasbench.space import SearchSpace
 from nasbench.spaces.grid import GridSpace
