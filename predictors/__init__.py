@@ -18,6 +18,7 @@ REGISTRY = Registry(
     {
         "bayesian-linear": ("nasbench.predictors.linear_regressors:BayesianLinear", None),
         "blend": ("nasbench.predictors.blend:Blend", None),
+        "early-stopping": ("nasbench.predictors.score_regressors:EarlyStopping", None),
         "extra-trees": ("nasbench.predictors.tree_regressors:ExtraTrees", None),
         "gp": ("nasbench.predictors.kernel_regressors:GaussianProcess", None),
         "gp-ard": ("nasbench.predictors.kernel_regressors:RelevanceGP", None),
@@ -26,13 +27,19 @@ REGISTRY = Registry(
         "gp-wl": ("nasbench.predictors.kernel_regressors:WeisfeilerLehmanGP", None),
         "hist-gradient-boosting": ("nasbench.predictors.boosted_regressors:HistGradientBoosting", None),
         "knn": ("nasbench.predictors.linear_regressors:NearestNeighbours", None),
+        "lce": ("nasbench.predictors.score_regressors:CurveExtrapolation", None),
+        "lcsvr": ("nasbench.predictors.curve_svr:CurveSVR", None),
         "lightgbm": ("nasbench.predictors.lightgbm_regressor:LightGBMEnsemble", "lightgbm"),
         "mlp-ensemble": ("nasbench.predictors.neural_regressors:NeuralEnsemble", None),
         "ngboost": ("nasbench.predictors.ngboost_regressor:NGBoost", "ngboost"),
         "random-forest": ("nasbench.predictors.tree_regressors:RandomForest", None),
         "ridge": ("nasbench.predictors.linear_regressors:Ridge", None),
+        "sotl": ("nasbench.predictors.score_regressors:SumOfTrainingLosses", None),
+        "sotl-e": ("nasbench.predictors.score_regressors:SumOfRecentTrainingLosses", None),
+        "sotl-ema": ("nasbench.predictors.score_regressors:SmoothedTrainingLosses", None),
         "sparse-gp": ("nasbench.predictors.sparse_gp:SparseGP", None),
         "xgboost": ("nasbench.predictors.boosted_regressors:XGBoostEnsemble", None),
+        "zero-cost": ("nasbench.predictors.score_regressors:ZeroCost", None),
     },
     group="nasbench.predictors",
 )
@@ -68,10 +75,14 @@ def create(
             it ranks far better where a table has a long tail of bad architectures.
         encoder: a name of `nasbench.predictors.encoders.list()`, an `Encoder`, or several of them to put
             side by side; None takes what suits the regressor, the space and the target.
-        **params: of the regressor; `random_state` is an int.
+        **params: of the regressor; `random_state` is an int. Those that it does not have go to the encoder if
+            that is one by name: `benchmark` and what to read there, for predictors that look numbers up
+            (`create("sotl", space, benchmark="family/dataset", epoch=10)`). What a query of such a one costs
+            says `predictor["encode"].cost(X)`.
 
     Raises:
-        UnknownNameError: no such predictor or encoder, or a parameter that its regressor does not have.
+        UnknownNameError: no such predictor or encoder, or a parameter that neither has.
+        TaskError: it looks numbers up, and is not told in which benchmark.
         MissingExtraError: its optional library is not installed.
     """
     from nasbench.predictors.pipelines import build

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from nasbench.errors import GenotypeError, UnknownNameError
+from nasbench.errors import GenotypeError, TaskError, UnknownNameError
 from nasbench.predictors import features
+from nasbench.predictors.charge import Charge, Training
 from nasbench.registry import Registry
 from nasbench.space import SearchSpace
 
@@ -29,15 +30,22 @@ REGISTRY = Registry(
     {
         "adjacency": ("nasbench.predictors.graph_encoders:Adjacency", None),
         "columns": ("nasbench.predictors.column_encoders:Columns", None),
+        "curve-features": ("nasbench.predictors.curve_svr:CurveFeatures", None),
         "graph-statistics": ("nasbench.predictors.graph_encoders:GraphStatistics", None),
+        "last-value": ("nasbench.predictors.curve_scores:LastValue", None),
+        "lce": ("nasbench.predictors.curve_extrapolation:Extrapolation", None),
         "mixed": ("nasbench.predictors.encoders:Mixed", None),
         "one-hot": ("nasbench.predictors.encoders:OneHot", None),
         "ordinal": ("nasbench.predictors.encoders:UnitRanks", None),
         "partial-curves": ("nasbench.predictors.column_encoders:PartialCurves", None),
         "path": ("nasbench.predictors.graph_encoders:Paths", None),
         "path-features": ("nasbench.predictors.encoders:PathFeatures", None),
+        "sotl": ("nasbench.predictors.curve_scores:LossSum", None),
+        "sotl-e": ("nasbench.predictors.curve_scores:RecentLossSum", None),
+        "sotl-ema": ("nasbench.predictors.curve_scores:SmoothedLossSum", None),
         "truncated-path": ("nasbench.predictors.graph_encoders:TruncatedPaths", None),
         "wl": ("nasbench.predictors.wl:WeisfeilerLehman", None),
+        "zero-cost": ("nasbench.predictors.proxy_encoder:Proxies", None),
     },
     group="nasbench.encoders",
 )
@@ -67,6 +75,14 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def groups(self) -> features.Groups | None:
         """Columns that belong together, for kernels with a length-scale a group; None: all of them."""
+        return None
+
+    def cost(self, X: ArrayLike) -> Charge:
+        """What a query of the genotypes `(n, G)` costs: nothing, unless something is run or trained for it."""
+        return Charge.nothing(len(self.space.check(X)))
+
+    def training(self) -> Training | None:
+        """The training that `cost` is for, so that encoders which look at the same one pay once."""
         return None
 
     @abstractmethod
@@ -201,6 +217,15 @@ def default_encoder(space: SearchSpace, functional: bool = True) -> Encoder:
     return Mixed(space)
 
 
+def encoder_parameters(name: str) -> Sequence[str]:
+    """Names of the parameters of a registered encoder that are its own: not the space, nor what the target is.
+
+    Raises:
+        UnknownNameError: no such encoder.
+    """
+    return [p for p in signature(REGISTRY.get(name)).parameters if p not in ("space", "functional")]
+
+
 EncoderLike: TypeAlias = "str | Encoder | Sequence[str | Encoder]"
 """An encoder's name, an encoder, or several of them to put side by side."""
 
@@ -223,6 +248,7 @@ def create_encoder(encoder: EncoderLike, space: SearchSpace, *, functional: bool
     Raises:
         UnknownNameError: no such encoder, or a parameter that it does not have.
         GenotypeError: the encoder canonicalises and the target is not functional.
+        TaskError: a parameter without a default, like the benchmark to read, is not given.
     """
     if isinstance(encoder, Encoder):
         return encoder
@@ -235,6 +261,9 @@ def create_encoder(encoder: EncoderLike, space: SearchSpace, *, functional: bool
     for given in params:
         if given not in known:
             raise UnknownNameError(f"parameter of encoder {encoder!r}:", given, known)
+    needed = [p for p, what in known.items() if what.default is Parameter.empty and p != "space" and p not in params]
+    if needed:
+        raise TaskError(f"encoder {encoder!r} reads more than genotypes; give {', '.join(f'{p}=...' for p in needed)}")
     if "functional" in known:
         params.setdefault("functional", functional)
     elif encoder_class is PathFeatures and not functional:
