@@ -32,6 +32,7 @@ REGISTRY = Registry(
         "lightgbm": ("nasbench.predictors.lightgbm_regressor:LightGBMEnsemble", "lightgbm"),
         "mlp-ensemble": ("nasbench.predictors.neural_regressors:NeuralEnsemble", None),
         "ngboost": ("nasbench.predictors.ngboost_regressor:NGBoost", "ngboost"),
+        "omni": ("nasbench.predictors.omni:Omni", None),
         "random-forest": ("nasbench.predictors.tree_regressors:RandomForest", None),
         "ridge": ("nasbench.predictors.linear_regressors:Ridge", None),
         "sotl": ("nasbench.predictors.score_regressors:SumOfTrainingLosses", None),

@@ -35,6 +35,7 @@ REGISTRY = Registry(
         "last-value": ("nasbench.predictors.curve_scores:LastValue", None),
         "lce": ("nasbench.predictors.curve_extrapolation:Extrapolation", None),
         "mixed": ("nasbench.predictors.encoders:Mixed", None),
+        "omni": ("nasbench.predictors.omni:OmniFeatures", None),
         "one-hot": ("nasbench.predictors.encoders:OneHot", None),
         "ordinal": ("nasbench.predictors.encoders:UnitRanks", None),
         "partial-curves": ("nasbench.predictors.column_encoders:PartialCurves", None),
