@@ -45,6 +45,9 @@ REGISTRY = Registry(
     group="nasbench.predictors",
 )
 
+LOOK_UP = frozenset({"early-stopping", "lce", "lcsvr", "omni", "sotl", "sotl-e", "sotl-ema", "zero-cost"})
+"""Predictors that look numbers up (proxies, starts of learning curves): `create` needs the `benchmark` to read."""
+
 
 def list() -> Sequence[str]:
     """Names of all predictors; imports none of them."""
@@ -76,9 +79,9 @@ def create(
             it ranks far better where a table has a long tail of bad architectures.
         encoder: a name of `nasbench.predictors.encoders.list()`, an `Encoder`, or several of them to put
             side by side; None takes what suits the regressor, the space and the target.
-        **params: of the regressor; `random_state` is an int. Those that it does not have go to the encoder if
-            that is one by name: `benchmark` and what to read there, for predictors that look numbers up
-            (`create("sotl", space, benchmark="family/dataset", epoch=10)`). What a query of such a one costs
+        **params: of the regressor; `random_state` is an int. Those that it does not have go to its encoder, or
+            to the given one if that is one name. So predictors of `LOOK_UP` are told where to look:
+            `create("sotl", space, benchmark="family/dataset", epoch=10)`. What that costs an architecture
             says `predictor["encode"].cost(X)`.
 
     Raises:
@@ -110,4 +113,4 @@ def check_predictor(predictor: Any, space: SearchSpace, **params: Any) -> None:
     check(predictor, space, **params)
 
 
-__all__ = ["REGISTRY", "check_predictor", "create", "list"]
+__all__ = ["LOOK_UP", "REGISTRY", "check_predictor", "create", "list"]

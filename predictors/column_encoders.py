@@ -66,11 +66,11 @@ class LookUp(Encoder):
             raise UnknownNameError("way with missing numbers", self.missing, MISSING)
         super().fit(X)
         known = [column[~np.isnan(column)] for column in self._values(X).T]
-        self.fill_ = np.array([self._substitute(column) if len(column) else 0.0 for column in known])
+        self.fill_ = np.array([self._substitute(column, i) if len(column) else 0.0 for i, column in enumerate(known)])
         return self
 
-    def _substitute(self, known: Floats) -> float:
-        """What stands for a missing number, given those of the training set; at least one."""
+    def _substitute(self, known: Floats, column: int) -> float:
+        """What stands for a missing number of a column, given those of the training set; at least one."""
         return float(np.median(known))
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nasbench.benchmark import Benchmark
 from nasbench.errors import TaskError
 from nasbench.predictors.column_encoders import Floats
 from nasbench.predictors.cross_fit import SMALLEST_DEVIATION
-from nasbench.predictors.curve_families import FEWEST, extrapolate
+from nasbench.predictors.curve_families import CHANGE, FEWEST, extrapolate
 from nasbench.predictors.curve_scores import CurveScore
+from nasbench.space import SearchSpace
 
 
 class Extrapolation(CurveScore):
@@ -23,28 +25,63 @@ class Extrapolation(CurveScore):
     Source: Domhan et al., Speeding up Automatic Hyperparameter Optimization of Deep Neural Networks by
     Extrapolation of Learning Curves, IJCAI 2015 (LCE in White et al., NeurIPS 2021).
 
+    Args:
+        space: where the genotypes live.
+        benchmark: one with rows for them, or its name.
+        metric: of the curve; None takes the benchmark's objective.
+        epoch: the last to look at.
+        change: prior standard deviation of a curve's whole change, as a multiple of the noise of an epoch.
+        target: see `CurveScore`, as the rest.
+        repeat: one training run, or None.
+        protocol: training recipe.
+        missing: `error` or `impute`.
+
     Raises:
-        TaskError: when fitted, if fewer than three epochs are published up to the last that is looked at.
+        TaskError: when fitted, if `change` is not positive, or fewer than three epochs are published up to the last
+            that is looked at.
     """
 
+    def __init__(
+        self,
+        space: SearchSpace,
+        benchmark: Benchmark | str,
+        metric: str | None = None,
+        epoch: int = 12,
+        change: float = CHANGE,
+        target: str | None = None,
+        repeat: int | None = None,
+        protocol: str | None = None,
+        missing: str = "error",
+    ) -> None:
+        super().__init__(space, benchmark, metric, epoch, target, repeat, protocol, missing)
+        self.change = change
+
     def _values(self, X: ArrayLike) -> Floats:
-        curves, sign = self._curves(X), self._sign()
+        if not self.change > 0:
+            raise TaskError(f"change must be positive, got {self.change!r}")
+        curves = self._curves(X)
         found = np.full((len(curves), 2), np.nan)
         whole = ~np.isnan(curves).any(axis=1)
+        if whole.any():
+            found[whole] = np.stack(self._ends(curves[whole]), axis=1)
+            found[:, 0] *= self._sign()
+        return found
+
+    def _ends(self, curves: Floats) -> tuple[Floats, Floats]:
+        """Means and standard deviations `(n,)` of the ends of curves `(n, T)` without missing numbers."""
         recipe = self._bench.protocol(self.protocol)
         metric, seen = self._seen()
         last = recipe.epochs or recipe.curve[metric].epochs[-1]
-        first = sum(epoch < 1 for epoch in seen)  # before the training
         if seen[-1] >= last:
-            found[whole] = np.stack([curves[whole, -1], np.full(whole.sum(), SMALLEST_DEVIATION)], axis=1)
-        elif len(seen) - first < FEWEST:
-            raise TaskError(f"{self._bench.name} has {metric} at {len(seen) - first} epochs up to {self.epoch}; "
-                            f"an extrapolation needs {FEWEST}")  # fmt: skip
-        elif whole.any():
-            ends = extrapolate(curves[whole, first:], tuple(seen[first:]), last)
-            found[whole] = np.stack(ends, axis=1)
-        found[:, 0] *= sign
-        return found
+            return curves[:, -1], np.full(len(curves), SMALLEST_DEVIATION)
+        before = sum(epoch < 1 for epoch in seen)  # of the training, where nothing was learned
+        if len(seen) - before < FEWEST:
+            count = f"{metric} at {len(seen) - before} epochs up to {self.epoch}"
+            raise TaskError(f"{self._bench.name} has {count}; an extrapolation needs {FEWEST}")
+        return extrapolate(curves[:, before:], tuple(seen[before:]), last, self.change)
+
+    def _substitute(self, known: Floats, column: int) -> float:
+        return super()._substitute(known, column) if column == 0 else float(known.max())
 
     def _names(self) -> list[str]:
         metric, seen = self._seen()

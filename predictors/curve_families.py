@@ -25,11 +25,12 @@ Floats = NDArray[np.float64]
 FEWEST = 3
 """Observed epochs that say anything about a shape."""
 
-TOTAL = 10.0
+CHANGE = 10.0
 """Prior standard deviation of a curve's whole change, as a multiple of the noise of an epoch.
 
-Without a bound on it a few noisy epochs promise anything. 10 was chosen from 5 to 100 on NAS-Bench-201 and
-NAS-Bench-NLP.
+A large one continues a curve that is exactly of one family exactly. Real curves are of none, and their first
+epochs then promise anything: Kendall tau of the end extrapolated from a tenth of NAS-Bench-NLP's curves is .83
+with 10 and .54 with 30 and more, while the absolute error hardly differs.
 """
 
 SHAPE, QUIET = 0.5, 1e-3
@@ -110,35 +111,36 @@ class Ends(NamedTuple):
     variance: Floats
 
 
-def posterior(curves: Floats, shares: Floats, weights: Floats, last_weight: float) -> Ends:
+def posterior(curves: Floats, shares: Floats, weights: Floats, last_weight: float, change: float) -> Ends:
     """Linear regression of each curve on each member's progress, in closed form.
 
     y_t = c + s share_t + noise of variance sigma^2 / weight_t; c has a flat prior, s one of variance
-    (`TOTAL` sigma)^2, and sigma^2 an inverse gamma one.
+    (change sigma)^2, and sigma^2 an inverse gamma one.
 
     Args:
         curves: `(n, T)`, T at least `FEWEST`.
         shares: `(members, T)` of `progress`.
         weights: `(T,)` of the epochs.
         last_weight: of the last epoch.
+        change: see `CHANGE`.
     """
     mass = weights.sum()
     level, middle = curves @ weights / mass, shares @ weights / mass
     centred, moved = shares - middle[:, None], curves - level[:, None]
     strength = centred**2 @ weights
-    precision = strength + TOTAL**-2
+    precision = strength + change**-2
     scale = (moved * weights) @ centred.T / precision
     squares = (moved**2 @ weights)[:, None] - scale**2 * precision
     freedom = 2.0 * SHAPE + curves.shape[1] - 1.0
     belief = 2.0 * SHAPE * QUIET**2 + np.maximum(squares, 0.0)
-    evidence = -0.5 * np.log1p(strength * TOTAL**2) - 0.5 * freedom * np.log(belief)
+    evidence = -0.5 * np.log1p(strength * change**2) - 0.5 * freedom * np.log(belief)
     ahead = 1.0 - middle
     # the variance of Student's t
     variance = belief / (freedom - 2.0) * (1.0 / last_weight + 1.0 / mass + ahead**2 / precision)
     return Ends(evidence, level[:, None] + scale * ahead, variance)
 
 
-def extrapolate(curves: Floats, epochs: tuple[int, ...], last: int) -> tuple[Floats, Floats]:
+def extrapolate(curves: Floats, epochs: tuple[int, ...], last: int, change: float = CHANGE) -> tuple[Floats, Floats]:
     """Where curves end: posterior mean `(n,)`, and standard deviation of the value at the last epoch.
 
     An epoch's weight is its number: what parametric curves cannot follow happens at the start.
@@ -147,15 +149,15 @@ def extrapolate(curves: Floats, epochs: tuple[int, ...], last: int) -> tuple[Flo
         curves: `(n, T)` finite values.
         epochs: `(T,)` rising, from 1; T at least `FEWEST`.
         last: the epoch to extrapolate to, after the observed ones.
+        change: see `CHANGE`.
     """
     shares, prior = progress(epochs, last)
     spread = curves.std(axis=1)
     spread = np.where(spread > 0, spread, 1.0)
     middle = curves.mean(axis=1)
     number = np.asarray(epochs, dtype=np.float64)
-    found = posterior(
-        (curves - middle[:, None]) / spread[:, None], shares, number / number.mean(), last / number.mean()
-    )
+    unit = number.mean()
+    found = posterior((curves - middle[:, None]) / spread[:, None], shares, number / unit, last / unit, change)
     members = found.log_evidence + np.log(prior)
     members = np.exp(members - members.max(axis=1, keepdims=True))
     members /= members.sum(axis=1, keepdims=True)

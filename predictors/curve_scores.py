@@ -88,7 +88,7 @@ class CurveScore(PartialCurves):
         metric, seen = self._seen()
         return [f"{type(self).__name__} of {metric} to epoch {seen[-1]}"]
 
-    def _substitute(self, known: Floats) -> float:
+    def _substitute(self, known: Floats, column: int) -> float:
         bench = self._bench
         better = bench.metric(self.target or bench.objective, self.protocol).sign
         return float(known.min() if better > 0 else known.max())

@@ -111,7 +111,8 @@ class CurveSVR(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def _model(self, penalty: float, width: float) -> Any:
         model = NuSVR(nu=self.nu, C=penalty, gamma=width / self._total, tol=1e-5)
-        model.random_state = 0  # no parameter of it; without, `fit` draws a seed it never uses from the global generator
+        # no parameter of it; left None, `fit` would draw a seed that it never uses from numpy's global generator
+        model.random_state = 0
         return model
 
     def _chosen(self, rows: Floats, targets: Floats) -> tuple[float, float]:
