@@ -108,7 +108,8 @@ class Columns(LookUp):
     Args:
         space: where the genotypes live.
         benchmark: one with rows for them, or its name.
-        columns: names of metrics; None takes every proxy, device and cost column but `train_seconds`.
+        columns: names of metrics; None takes every proxy, device and cost column but those of seconds: how long a
+            training or a proxy took.
         missing: `error` or `impute`, see `LookUp`.
     """
 
@@ -126,7 +127,7 @@ class Columns(LookUp):
         metrics = self._bench.metrics
         if self.columns is not None:
             return [self._allowed(name, metrics) for name in self.columns]
-        free = [name for name, m in metrics.items() if m.split in ("cost", "proxy") and name != "train_seconds"]
+        free = [name for name, m in metrics.items() if m.split in ("cost", "proxy") and not name.endswith(_SECONDS)]
         return sorted(free)
 
     def _values(self, X: ArrayLike) -> Floats:

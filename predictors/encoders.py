@@ -2,7 +2,8 @@
 
 Most are stateless: the space says everything, and `fit` only checks the genotypes. The base class, the
 encoders that predictors use by default and the registry of all of them are here; the others are in
-`graph_encoders`, `wl`, `column_encoders` and `union_encoder`.
+`graph_encoders`, `wl` and `union_encoder`, and those that read a benchmark in `column_encoders`,
+`proxy_encoder`, `curve_scores`, `curve_extrapolation`, `curve_svr` and `omni`.
 
 Source: White et al., A Study on Encodings for Neural Architecture Search, NeurIPS 2020.
 """

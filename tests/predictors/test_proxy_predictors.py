@@ -105,6 +105,11 @@ def test_published_seconds_are_charged(bench):
     assert not costs["jacov"].epochs.any()
 
 
+def test_how_long_something_took_is_no_feature(bench):
+    names = create_encoder("columns", bench.space, benchmark=bench).get_feature_names_out()
+    assert names.tolist() == ["jacov", "params", "partial", "product", "wrong"]
+
+
 def test_a_missing_score_is_an_error_or_the_median(bench):
     with pytest.raises(TaskError, match="missing='impute'"):
         scores(bench, "partial")
