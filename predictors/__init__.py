@@ -18,6 +18,7 @@ REGISTRY = Registry(
     {
         "bayesian-linear": ("nasbench.predictors.linear_regressors:BayesianLinear", None),
         "blend": ("nasbench.predictors.blend:Blend", None),
+        "early-stopping": ("nasbench.predictors.score_regressors:EarlyStopping", None),
         "extra-trees": ("nasbench.predictors.tree_regressors:ExtraTrees", None),
         "gates": ("nasbench.predictors.graph_regressors:Gates", "torch"),
         "gcn": ("nasbench.predictors.graph_regressors:GCN", "torch"),
@@ -29,17 +30,27 @@ REGISTRY = Registry(
         "gp-wl": ("nasbench.predictors.kernel_regressors:WeisfeilerLehmanGP", None),
         "hist-gradient-boosting": ("nasbench.predictors.boosted_regressors:HistGradientBoosting", None),
         "knn": ("nasbench.predictors.linear_regressors:NearestNeighbours", None),
+        "lce": ("nasbench.predictors.score_regressors:CurveExtrapolation", None),
+        "lcsvr": ("nasbench.predictors.curve_svr:CurveSVR", None),
         "lightgbm": ("nasbench.predictors.lightgbm_regressor:LightGBMEnsemble", "lightgbm"),
         "mlp-ensemble": ("nasbench.predictors.neural_regressors:NeuralEnsemble", None),
         "ngboost": ("nasbench.predictors.ngboost_regressor:NGBoost", "ngboost"),
+        "omni": ("nasbench.predictors.omni:Omni", None),
         "random-forest": ("nasbench.predictors.tree_regressors:RandomForest", None),
         "ridge": ("nasbench.predictors.linear_regressors:Ridge", None),
+        "sotl": ("nasbench.predictors.score_regressors:SumOfTrainingLosses", None),
+        "sotl-e": ("nasbench.predictors.score_regressors:SumOfRecentTrainingLosses", None),
+        "sotl-ema": ("nasbench.predictors.score_regressors:SmoothedTrainingLosses", None),
         "sparse-gp": ("nasbench.predictors.sparse_gp:SparseGP", None),
         "vote": ("nasbench.predictors.vote:Vote", None),
         "xgboost": ("nasbench.predictors.boosted_regressors:XGBoostEnsemble", None),
+        "zero-cost": ("nasbench.predictors.score_regressors:ZeroCost", None),
     },
     group="nasbench.predictors",
 )
+
+LOOK_UP = frozenset({"early-stopping", "lce", "lcsvr", "omni", "sotl", "sotl-e", "sotl-ema", "zero-cost"})
+"""Predictors that look numbers up (proxies, starts of learning curves): `create` needs the `benchmark` to read."""
 
 
 def list() -> Sequence[str]:
@@ -72,10 +83,14 @@ def create(
             it ranks far better where a table has a long tail of bad architectures.
         encoder: a name of `nasbench.predictors.encoders.list()`, an `Encoder`, or several of them to put
             side by side; None takes what suits the regressor, the space and the target.
-        **params: of the regressor; `random_state` is an int.
+        **params: of the regressor; `random_state` is an int. Those that it does not have go to its encoder, or
+            to the given one if that is one name. So predictors of `LOOK_UP` are told where to look:
+            `create("sotl", space, benchmark="family/dataset", epoch=10)`. What that costs an architecture
+            says `predictor["encode"].cost(X)`.
 
     Raises:
-        UnknownNameError: no such predictor or encoder, or a parameter that its regressor does not have.
+        UnknownNameError: no such predictor or encoder, or a parameter that neither has.
+        TaskError: it looks numbers up, and is not told in which benchmark.
         MissingExtraError: its optional library is not installed.
     """
     from nasbench.predictors.pipelines import build
@@ -102,4 +117,4 @@ def check_predictor(predictor: Any, space: SearchSpace, **params: Any) -> None:
     check(predictor, space, **params)
 
 
-__all__ = ["REGISTRY", "check_predictor", "create", "list"]
+__all__ = ["LOOK_UP", "REGISTRY", "check_predictor", "create", "list"]

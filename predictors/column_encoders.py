@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.benchmark import Benchmark, load, repeat_mean
 from nasbench.errors import TaskError, UnknownNameError
+from nasbench.predictors.charge import Charge, Training
 from nasbench.predictors.encoders import Encoder
 from nasbench.space import SearchSpace
 
@@ -17,17 +18,8 @@ Floats = NDArray[np.float64]
 
 MISSING = ("error", "impute")
 
-
-class Charge(NamedTuple):
-    """What the numbers of an encoder cost to get, `(n,)` each; NaN where the table does not say.
-
-    Attributes:
-        epochs: of training.
-        seconds: of training.
-    """
-
-    epochs: Floats
-    seconds: Floats
+_SECONDS = "_seconds"
+"""Ends the name of the column that says how long a proxy took."""
 
 
 class LookUp(Encoder):
@@ -73,13 +65,16 @@ class LookUp(Encoder):
         if self.missing not in MISSING:
             raise UnknownNameError("way with missing numbers", self.missing, MISSING)
         super().fit(X)
-        values = self._values(X)
-        known = [column[~np.isnan(column)] for column in values.T]
-        self.medians_ = np.array([np.median(column) if len(column) else 0.0 for column in known])
+        known = [column[~np.isnan(column)] for column in self._values(X).T]
+        self.fill_ = np.array([self._substitute(column, i) if len(column) else 0.0 for i, column in enumerate(known)])
         return self
 
+    def _substitute(self, known: Floats, column: int) -> float:
+        """What stands for a missing number of a column, given those of the training set; at least one."""
+        return float(np.median(known))
+
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "medians_")
+        return hasattr(self, "fill_")
 
     def transform(self, X: ArrayLike) -> Floats:
         """`(n, d)`, or `(n, 2 d)` with the columns that say where a number was missing.
@@ -92,7 +87,7 @@ class LookUp(Encoder):
         values = self._values(X)
         absent = np.isnan(values)
         if self.missing == "impute":
-            return np.concatenate([np.where(absent, self.medians_, values), absent], axis=1)
+            return np.concatenate([np.where(absent, self.fill_, values), absent], axis=1)
         if absent.any():
             lacking = ", ".join(name for name, column in zip(self._names(), absent.T, strict=True) if column.any())
             raise TaskError(f"{self._bench.name} lacks numbers of {lacking}; give missing='impute' to go on without")
@@ -113,7 +108,8 @@ class Columns(LookUp):
     Args:
         space: where the genotypes live.
         benchmark: one with rows for them, or its name.
-        columns: names of metrics; None takes every proxy, device and cost column but `train_seconds`.
+        columns: names of metrics; None takes every proxy, device and cost column but those of seconds: how long a
+            training or a proxy took.
         missing: `error` or `impute`, see `LookUp`.
     """
 
@@ -131,12 +127,22 @@ class Columns(LookUp):
         metrics = self._bench.metrics
         if self.columns is not None:
             return [self._allowed(name, metrics) for name in self.columns]
-        free = [name for name, m in metrics.items() if m.split in ("cost", "proxy") and name != "train_seconds"]
+        free = [name for name, m in metrics.items() if m.split in ("cost", "proxy") and not name.endswith(_SECONDS)]
         return sorted(free)
 
     def _values(self, X: ArrayLike) -> Floats:
         bench, batch = self._bench, self.space.check(X)
         return np.stack([bench.query(batch, name) for name in self._names()], axis=1).astype(np.float64)
+
+    def cost(self, X: ArrayLike) -> Charge:
+        """Seconds of the proxies `(n,)`, as published in `NAME_seconds`; sizes and latencies are free."""
+        bench, batch = self._bench, self.space.check(X)
+        seconds = np.zeros(len(batch))
+        for name in self._names():
+            if bench.metrics[name].split == "proxy" and not name.endswith(_SECONDS):
+                clock = name + _SECONDS
+                seconds += bench.query(batch, clock) if clock in bench.metrics else np.nan
+        return Charge(np.zeros(len(batch)), seconds)
 
 
 class PartialCurves(LookUp):
@@ -149,7 +155,7 @@ class PartialCurves(LookUp):
         space: where the genotypes live.
         benchmark: one with rows for them, or its name.
         metric: of the curve; None takes the benchmark's objective.
-        epochs: the last epoch to look at.
+        epoch: the last to look at.
         repeat: one training run; None takes the mean over those that there are.
         protocol: training recipe; the benchmark's first by default.
         missing: `error` or `impute`, see `LookUp`.
@@ -160,25 +166,29 @@ class PartialCurves(LookUp):
         space: SearchSpace,
         benchmark: Benchmark | str,
         metric: str | None = None,
-        epochs: int = 12,
+        epoch: int = 12,
         repeat: int | None = None,
         protocol: str | None = None,
         missing: str = "error",
     ) -> None:
         super().__init__(space, benchmark, missing)
         self.metric = metric
-        self.epochs = epochs
+        self.epoch = epoch
         self.repeat = repeat
         self.protocol = protocol
+
+    def _metric(self) -> str:
+        """The metric of the curve, before it is checked."""
+        return self.metric or self._bench.objective
 
     def _seen(self) -> tuple[str, list[int]]:
         """The metric, and the published epochs up to the last that is looked at."""
         recipe = self._bench.protocol(self.protocol)
-        metric = self._allowed(self.metric or self._bench.objective, recipe.curve)
-        seen = [epoch for epoch in recipe.curve[metric].epochs if epoch <= self.epochs]
+        metric = self._allowed(self._metric(), recipe.curve)
+        seen = [epoch for epoch in recipe.curve[metric].epochs if epoch <= self.epoch]
         if not seen:
             known = map(str, recipe.curve[metric].epochs)
-            raise UnknownNameError(f"epoch of {self._bench.name} {metric}", self.epochs, known)
+            raise UnknownNameError(f"epoch of {self._bench.name} {metric}", self.epoch, known)
         return metric, seen
 
     def _names(self) -> list[str]:
@@ -190,6 +200,10 @@ class PartialCurves(LookUp):
         bench, batch = self._bench, self.space.check(X)
         values = [bench.query(batch, metric, repeat=self.repeat, protocol=self.protocol, epoch=e) for e in seen]
         return np.stack(values, axis=1).astype(np.float64)
+
+    def training(self) -> Training:
+        """Which training the curve is of."""
+        return (self._bench.name, self._bench.protocol(self.protocol).name, self.repeat)
 
     def cost(self, X: ArrayLike) -> Charge:
         """What it costs to train the genotypes `(n, G)` up to the last epoch that is looked at.

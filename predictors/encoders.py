@@ -2,7 +2,8 @@
 
 Most are stateless: the space says everything, and `fit` only checks the genotypes. The base class, the
 encoders that predictors use by default and the registry of all of them are here; the others are in
-`graph_encoders`, `wl`, `column_encoders` and `union_encoder`.
+`graph_encoders`, `wl` and `union_encoder`, and those that read a benchmark in `column_encoders`,
+`proxy_encoder`, `curve_scores`, `curve_extrapolation`, `curve_svr` and `omni`.
 
 Source: White et al., A Study on Encodings for Neural Architecture Search, NeurIPS 2020.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,8 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from nasbench.errors import GenotypeError, UnknownNameError
+from nasbench.errors import GenotypeError, TaskError, UnknownNameError
 from nasbench.predictors import features
+from nasbench.predictors.charge import Charge, Training
 from nasbench.registry import Registry
 from nasbench.space import SearchSpace
 
@@ -29,17 +31,25 @@ REGISTRY = Registry(
     {
         "adjacency": ("nasbench.predictors.graph_encoders:Adjacency", None),
         "columns": ("nasbench.predictors.column_encoders:Columns", None),
+        "curve-features": ("nasbench.predictors.curve_svr:CurveFeatures", None),
         "genotype": ("nasbench.predictors.encoders:AsWritten", None),
         "graph": ("nasbench.predictors.graph_encoders:Graph", None),
         "graph-statistics": ("nasbench.predictors.graph_encoders:GraphStatistics", None),
+        "last-value": ("nasbench.predictors.curve_scores:LastValue", None),
+        "lce": ("nasbench.predictors.curve_extrapolation:Extrapolation", None),
         "mixed": ("nasbench.predictors.encoders:Mixed", None),
+        "omni": ("nasbench.predictors.omni:OmniFeatures", None),
         "one-hot": ("nasbench.predictors.encoders:OneHot", None),
         "ordinal": ("nasbench.predictors.encoders:UnitRanks", None),
         "partial-curves": ("nasbench.predictors.column_encoders:PartialCurves", None),
         "path": ("nasbench.predictors.graph_encoders:Paths", None),
         "path-features": ("nasbench.predictors.encoders:PathFeatures", None),
+        "sotl": ("nasbench.predictors.curve_scores:LossSum", None),
+        "sotl-e": ("nasbench.predictors.curve_scores:RecentLossSum", None),
+        "sotl-ema": ("nasbench.predictors.curve_scores:SmoothedLossSum", None),
         "truncated-path": ("nasbench.predictors.graph_encoders:TruncatedPaths", None),
         "wl": ("nasbench.predictors.wl:WeisfeilerLehman", None),
+        "zero-cost": ("nasbench.predictors.proxy_encoder:Proxies", None),
     },
     group="nasbench.encoders",
 )
@@ -69,6 +79,14 @@ class Encoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def groups(self) -> features.Groups | None:
         """Columns that belong together, for kernels with a length-scale a group; None: all of them."""
+        return None
+
+    def cost(self, X: ArrayLike) -> Charge:
+        """What a query of the genotypes `(n, G)` costs: nothing, unless something is run or trained for it."""
+        return Charge.nothing(len(self.space.check(X)))
+
+    def training(self) -> Training | None:
+        """The training that `cost` is for, so that encoders which look at the same one pay once."""
         return None
 
     @abstractmethod
@@ -215,6 +233,15 @@ def default_encoder(space: SearchSpace, functional: bool = True) -> Encoder:
     return Mixed(space)
 
 
+def encoder_parameters(name: str) -> Sequence[str]:
+    """Names of the parameters of a registered encoder that are its own: not the space, nor what the target is.
+
+    Raises:
+        UnknownNameError: no such encoder.
+    """
+    return [p for p in signature(REGISTRY.get(name)).parameters if p not in ("space", "functional")]
+
+
 EncoderLike: TypeAlias = "str | Encoder | Sequence[str | Encoder]"
 """An encoder's name, an encoder, or several of them to put side by side."""
 
@@ -237,6 +264,7 @@ def create_encoder(encoder: EncoderLike, space: SearchSpace, *, functional: bool
     Raises:
         UnknownNameError: no such encoder, or a parameter that it does not have.
         GenotypeError: the encoder canonicalises and the target is not functional.
+        TaskError: a parameter without a default, like the benchmark to read, is not given.
     """
     if isinstance(encoder, Encoder):
         return encoder
@@ -249,6 +277,9 @@ def create_encoder(encoder: EncoderLike, space: SearchSpace, *, functional: bool
     for given in params:
         if given not in known:
             raise UnknownNameError(f"parameter of encoder {encoder!r}:", given, known)
+    needed = [p for p, what in known.items() if what.default is Parameter.empty and p != "space" and p not in params]
+    if needed:
+        raise TaskError(f"encoder {encoder!r} reads more than genotypes; give {', '.join(f'{p}=...' for p in needed)}")
     if "functional" in known:
         params.setdefault("functional", functional)
     elif encoder_class is PathFeatures and not functional:

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.pipeline import Pipeline
 
 from nasbench.errors import UnknownNameError
-from nasbench.predictors.encoders import Encoder, EncoderLike, create_encoder, default_encoder
+from nasbench.predictors.encoders import Encoder, EncoderLike, create_encoder, default_encoder, encoder_parameters
 from nasbench.predictors.graphs import graph_space
 from nasbench.predictors.rank_targets import RankTargets
 from nasbench.space import SearchSpace
@@ -56,30 +56,35 @@ def build(
     """The pipeline of an encoder and the regressor.
 
     Without an encoder it is what the regressor class names as its `encoding`, where the space and the
-    target allow that, else the space's default. A regressor that takes `groups` is given the encoder's
-    columns that belong together.
+    target allow that, else the space's default. Parameters that the regressor does not have go to an
+    encoder that is one by name. A regressor that takes `groups` is given the encoder's columns that belong
+    together. One whose `scores` is true maps a score to the target's unit, ranks and all, by itself.
 
     Args:
         name: how errors name the predictor.
         regressor_class: a scikit-learn regressor class.
         space: where the genotypes live.
-        params: of the regressor.
+        params: of the regressor, and of its encoder.
         functional: see `nasbench.predictors.encoders.default_encoder`.
         rank_targets: see `nasbench.predictors.rank_targets`.
         encoder: see `nasbench.predictors.encoders.create_encoder`.
 
     Raises:
-        UnknownNameError: no such encoder, or a parameter that the regressor does not have.
+        UnknownNameError: no such encoder, or a parameter that neither has.
+        TaskError: the encoder reads a benchmark and none is given.
     """
     known = signature(regressor_class).parameters
+    wanted = getattr(regressor_class, "encoding", None) if encoder is None else encoder
+    read = encoder_parameters(wanted) if isinstance(wanted, str) else ()
     for given in params:
-        if given not in known:
-            raise UnknownNameError(f"parameter of predictor {name!r}:", given, known)
-    given_params = dict(params)
+        if given not in known and given not in read:
+            raise UnknownNameError(f"parameter of predictor {name!r}:", given, [*known, *read])
+    given_params = {given: value for given, value in params.items() if given in known}
+    rest = {given: value for given, value in params.items() if given not in known}
     if encoder is None:
-        encode = _own_encoder(regressor_class, space, functional)
+        encode = _own_encoder(regressor_class, space, functional, rest)
     else:
-        encode = create_encoder(encoder, space, functional=functional)
+        encode = create_encoder(encoder, space, functional=functional, **rest)
     if "groups" in known:
         given_params.setdefault("groups", encode.groups())
     if "space" in known:
@@ -89,19 +94,19 @@ def build(
     regressor = regressor_class(**given_params)
     if "return_std" not in signature(regressor.predict).parameters:
         regressor = MeanOnly(regressor)
-    if rank_targets:
+    if rank_targets and not getattr(regressor_class, "scores", False):
         regressor = RankTargets(regressor)
     return Pipeline([("encode", encode), ("regress", regressor)])
 
 
-def _own_encoder(regressor_class: Any, space: SearchSpace, functional: bool) -> Encoder:
+def _own_encoder(regressor_class: Any, space: SearchSpace, functional: bool, params: Mapping[str, Any]) -> Encoder:
     """What a regressor class names as its `encoding`.
 
     Several names are an addition to the space's default, for functional targets on spaces with a graph.
     """
     wanted = getattr(regressor_class, "encoding", None)
     if isinstance(wanted, str):
-        return create_encoder(wanted, space, functional=functional)
+        return create_encoder(wanted, space, functional=functional, **params)
     default = default_encoder(space, functional)
     if wanted is None or not functional or graph_space(space) is None:
         return default

@@ -56,6 +56,16 @@ class ScoreScale:
         inside -= self._below * np.maximum(self._knots[0] - scores, 0.0)
         return np.asarray(inside)
 
+    def score(self, values: Floats) -> Floats:
+        """The scores of values `(m,)`, new ones too; the inverse of `value` between the training values.
+
+        Beyond them it rises ever slower, so that the order is kept and nothing far out weighs too much.
+        """
+        inside = np.interp(values, self._values, self._knots)
+        inside += np.log1p(np.maximum(values - self._values[-1], 0.0) / self._above)
+        inside -= np.log1p(np.maximum(self._values[0] - values, 0.0) / self._below)
+        return np.asarray(inside)
+
     def spread(self, scores: Floats, deviations: Floats) -> Floats:
         """Root mean square deviation from `value(scores)` of a value whose score is normal, `(m,)`.
 

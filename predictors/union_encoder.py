@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench.predictors.charge import Charge, Training
 from nasbench.predictors.encoders import Encoder
 from nasbench.predictors.features import Groups
 from nasbench.space import SearchSpace
@@ -39,6 +40,20 @@ class Union(Encoder):
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Their names in turn."""
         return np.concatenate([encoder.get_feature_names_out(input_features) for encoder in self.encoders])
+
+    def cost(self, X: ArrayLike) -> Charge:
+        """Their costs together; several looks at one training cost what the longest does."""
+        total = Charge.nothing(len(self.space.check(X)))
+        trainings: dict[Training, Charge] = {}
+        for encoder in self.encoders:
+            training, charge = encoder.training(), encoder.cost(X)
+            if training is None:
+                total = total.plus(charge)
+            else:
+                trainings[training] = charge.at_least(trainings.get(training, charge))
+        for charge in trainings.values():
+            total = total.plus(charge)
+        return total
 
     def groups(self) -> Groups | None:
         """Their groups in turn; None where a part does not say how many columns it has."""

@@ -59,7 +59,7 @@ def test_test_columns_are_refused(bench):
     with pytest.raises(TaskError, match="test column"):
         Columns(bench.space, bench, ["test_accuracy"]).fit(bench.genotypes)
     with pytest.raises(TaskError, match="test column"):
-        PartialCurves(bench.space, bench, "test_accuracy", epochs=4).fit(bench.genotypes)
+        PartialCurves(bench.space, bench, "test_accuracy", epoch=4).fit(bench.genotypes)
     with pytest.raises(UnknownNameError, match="params"):
         Columns(bench.space, bench, ["parms"]).fit(bench.genotypes)
 
@@ -67,26 +67,26 @@ def test_test_columns_are_refused(bench):
 def test_partial_curves_stop_at_the_epoch(bench):
     genotypes = bench.genotypes[[9, 0]]
     for repeat in (None, 1):
-        encoder = PartialCurves(bench.space, bench, epochs=5, repeat=repeat).fit(genotypes)
+        encoder = PartialCurves(bench.space, bench, epoch=5, repeat=repeat).fit(genotypes)
         values = bench.curves("val_accuracy")[[9, 0], :, :2].astype(float)
         expected = values.mean(axis=1) if repeat is None else values[:, repeat]
         np.testing.assert_allclose(encoder.transform(genotypes), expected)
     assert encoder.get_feature_names_out().tolist() == ["val_accuracy at epoch 1", "val_accuracy at epoch 4"]
     with pytest.raises(UnknownNameError, match="epoch"):
-        PartialCurves(bench.space, bench, epochs=0).fit(genotypes)
+        PartialCurves(bench.space, bench, epoch=0).fit(genotypes)
 
 
 def test_a_partial_curve_costs_its_share_of_a_training(bench):
     genotypes = bench.genotypes[[9, 0]]
-    mean = PartialCurves(bench.space, bench, epochs=5).cost(genotypes)
+    mean = PartialCurves(bench.space, bench, epoch=5).cost(genotypes)
     assert mean.epochs.tolist() == [4, 4]
     np.testing.assert_allclose(mean.seconds, [14 * 4 / 12, 5 * 4 / 12])
-    one = PartialCurves(bench.space, bench, epochs=1, repeat=1).cost(genotypes)
+    one = PartialCurves(bench.space, bench, epoch=1, repeat=1).cost(genotypes)
     np.testing.assert_allclose(one.seconds, [19 / 12, 10 / 12])
 
 
 def test_a_predictor_works_on_columns_and_curves_together(bench):
-    encoder = [Columns(bench.space, bench, ["params"]), PartialCurves(bench.space, bench, epochs=1)]
+    encoder = [Columns(bench.space, bench, ["params"]), PartialCurves(bench.space, bench, epoch=1)]
     predictor = nasbench.predictors.create("ridge", bench.space, encoder=encoder, rank_targets=False)
     y = 3.0 * bench.mean("params") + 2.0 * bench.query(bench.genotypes, "val_accuracy", epoch=1)
     predictor.fit(bench.genotypes[:40], y[:40])

@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 
 from nasbench import predictors
-from nasbench.errors import MissingExtraError, UnknownNameError
+from nasbench.errors import MissingExtraError, TaskError, UnknownNameError
 from nasbench.predictors.encoders import Mixed, OneHot
 from nasbench.predictors.pipelines import build
 from nasbench.predictors.union_encoder import Union
@@ -64,7 +64,13 @@ def cells():
 
 
 def test_every_listed_predictor_is_tried_below():
-    assert set(predictors.list()) == set(QUICK)
+    assert set(predictors.list()) == set(QUICK) | predictors.LOOK_UP
+
+
+@pytest.mark.parametrize("name", sorted(predictors.LOOK_UP))
+def test_a_predictor_that_looks_numbers_up_asks_for_a_benchmark(name):
+    with pytest.raises(TaskError, match="give benchmark="):
+        predictors.create(name, CELLS)
 
 
 @pytest.mark.parametrize("name", TRIED)
@@ -153,6 +159,14 @@ def test_an_encoder_may_be_a_name_several_or_made():
     assert len(both.named_steps["regress"].regressor.groups) == 6 + 25
     with pytest.raises(UnknownNameError, match="one-hot"):
         predictors.create("ridge", CELLS, encoder="one_hot")
+
+
+def test_parameters_of_an_encoder_by_name_go_through():
+    assert predictors.create("gp-wl", CELLS, noise=0.2, iterations=1)["encode"].iterations == 1
+    assert predictors.create("ridge", CELLS, encoder="path", power=0.0)["encode"].power == 0.0
+    for wrong in ({"encoder": OneHot(CELLS), "power": 1}, {"power": 1}, {"encoder": ["path"], "power": 1}):
+        with pytest.raises(UnknownNameError, match="power"):
+            predictors.create("ridge", CELLS, **wrong)
 
 
 def test_a_regressors_own_encoder_gives_way_where_it_cannot_be():

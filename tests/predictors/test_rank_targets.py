@@ -42,6 +42,17 @@ def test_the_map_rises_strictly_also_beyond_the_training_range(values):
     assert (steps > 0).all()
 
 
+@given(VALUES)
+def test_scores_of_values_undo_the_map_and_rise_beyond_it(values):
+    scale = ScoreScale(values)
+    np.testing.assert_allclose(scale.score(values), scale.scores, atol=1e-9)
+    between = np.linspace(values.min(), values.max(), 30)
+    np.testing.assert_allclose(scale.value(scale.score(between)), between, atol=1e-6)
+    outside = np.linspace(values.min() - 100, values.max() + 100, 200)
+    assert (np.diff(scale.score(outside)) > 0).all()
+    assert scale.score(np.array([1e67]))[0] < 200  # a logarithm, however far out
+
+
 def test_a_linear_scale_goes_on_linearly():
     scores = norm.ppf((np.arange(50) + 0.5) / 50)
     scale = ScoreScale(90.0 + 2.0 * scores)
