@@ -175,7 +175,7 @@ def test_a_predictor_that_needs_no_training_is_planned_once_a_trial(registered, 
 
 
 def test_what_an_encoder_charges_is_part_of_the_query(registered, task, monkeypatch):
-    from nasbench.predictors.column_encoders import Charge
+    from nasbench.predictors.charge import Charge
     from nasbench.predictors.encoders import OneHot
 
     charge = lambda self, X: Charge(np.ones(len(X)), np.full(len(X), 2.5))  # noqa: E731
