@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from nasbench.predictors.encoders import EncoderLike
+    from nasbench.predictors.source_tasks import SourceLike
     from nasbench.space import SearchSpace
 
 REGISTRY = Registry(
@@ -50,6 +51,9 @@ def create(
     functional: bool = True,
     rank_targets: bool = True,
     encoder: EncoderLike | None = None,
+    source: SourceLike | None = None,
+    tune: float | None = None,
+    tune_trials: int | None = None,
     **params: Any,
 ) -> Pipeline:
     """A predictor by name: a scikit-learn `Pipeline` of the steps `encode` and `regress`.
@@ -73,12 +77,21 @@ def create(
     Raises:
         UnknownNameError: no such predictor or encoder, or a parameter that its regressor does not have.
         MissingExtraError: its optional library is not installed.
+        TaskError: a source that is not one, or a predictor or budget that does not allow what is asked.
     """
     from nasbench.predictors.pipelines import build
 
-    regressor_class = REGISTRY.get(name)
     return build(
-        name, regressor_class, space, params, functional=functional, rank_targets=rank_targets, encoder=encoder
+        name,
+        REGISTRY.get(name),
+        space,
+        params,
+        functional=functional,
+        rank_targets=rank_targets,
+        encoder=encoder,
+        source=source,
+        tune=tune,
+        tune_trials=tune_trials,
     )
 
 
