@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasbench import datasets, predictors, strategies
+    from nasbench.analysis.explanation import explain
     from nasbench.benchmark import Benchmark, load
     from nasbench.comparison import Comparison, compare
     from nasbench.run import Run
@@ -31,6 +32,7 @@ _HOMES = {
     "Run": "nasbench.run",
     "Task": "nasbench.task",
     "compare": "nasbench.comparison",
+    "explain": "nasbench.analysis.explanation",
     "load": "nasbench.benchmark",
     "search": "nasbench.runner",
 }
@@ -45,6 +47,7 @@ __all__ = [
     "__version__",
     "compare",
     "datasets",
+    "explain",
     "load",
     "predictors",
     "search",

@@ -72,6 +72,11 @@ def create(
             it ranks far better where a table has a long tail of bad architectures.
         encoder: a name of `nasbench.predictors.encoders.list()`, an `Encoder`, or several of them to put
             side by side; None takes what suits the regressor, the space and the target.
+        source: observed evaluations of a source task as (genotypes, values), at most 200, or several such
+            tasks, to learn from besides the training set; see `nasbench.predictors.transfer`.
+        tune: seconds to choose hyper-parameters in, by cross-validation within `fit`; see
+            `nasbench.predictors.tuning`. What is chosen depends on the machine: not for searches.
+        tune_trials: the same as a number of configurations, which is repeatable; with both, the first that ends.
         **params: of the regressor; `random_state` is an int.
 
     Raises:

@@ -146,8 +146,6 @@ class WeisfeilerLehmanGP(GaussianProcess):
 
     encoding: ClassVar[str] = "wl"
     kernel: ClassVar[Kernel] = COSINE
-    pools: ClassVar[bool] = False
-    """Cosines of histograms leave no room for a column that tells tasks apart, see `transfer`."""
 
     def __init__(self, noise: float = 0.1, random_state: int | None = None) -> None:
         super().__init__(noise=noise, random_state=random_state)

@@ -15,8 +15,8 @@ from nasbench.errors import UnknownNameError
 from nasbench.predictors.encoders import Encoder, EncoderLike, create_encoder, default_encoder
 from nasbench.predictors.graphs import graph_space
 from nasbench.predictors.rank_targets import RankTargets
-from nasbench.predictors.source_tasks import SourceLike, sources_of
-from nasbench.predictors.transfer import Transfer
+from nasbench.predictors.source_tasks import SourceLike
+from nasbench.predictors.transfer import transferring
 from nasbench.predictors.tuning import tuned
 from nasbench.space import SearchSpace
 
@@ -74,7 +74,8 @@ def build(
         rank_targets: see `nasbench.predictors.rank_targets`.
         encoder: see `nasbench.predictors.encoders.create_encoder`.
         source: see `nasbench.predictors.source_tasks.sources_of`.
-        tune, tune_trials: see `nasbench.predictors.tuning`.
+        tune: see `nasbench.predictors.tuning`.
+        tune_trials: see there.
 
     Raises:
         UnknownNameError: no such encoder, or a parameter that the regressor does not have.
@@ -98,7 +99,7 @@ def build(
         regressor = MeanOnly(regressor)
     prefix = ""
     if source is not None:
-        regressor, prefix = Transfer(regressor, encode, sources_of(source, space), rank_targets), "regressor__"
+        regressor, prefix = transferring(regressor, name, encode, source, space, rank_targets), "regressor__"
     if tune is not None or tune_trials is not None:
         regressor = tuned(regressor, name, tune_trials, tune, prefix, params.get("random_state"))
     if rank_targets:

@@ -75,7 +75,7 @@ def sources_of(given: SourceLike, space: SearchSpace) -> tuple[Source, ...]:
         GenotypeError: a genotype is not of the space.
     """
     pair = isinstance(given, tuple) and len(given) == 2 and not any(isinstance(p, Source | tuple) for p in given)
-    listed: Sequence[Any] = [given] if isinstance(given, Source) or pair else list(given)  # type: ignore[arg-type]
+    listed: Sequence[Any] = [given] if isinstance(given, Source) or pair else list(given)
     made = tuple(one if isinstance(one, Source) else Source(*one) for one in listed)
     if not made:
         raise TaskError("source= names no source task; leave it out to learn from the task alone")

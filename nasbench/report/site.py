@@ -79,7 +79,7 @@ def render(
     written: list[Path] = []
 
     def write(name: str, content: str | bytes) -> None:
-        written.append(_write(out / name, content.encode() if isinstance(content, str) else content))
+        written.append(write_whole(out / name, content.encode() if isinstance(content, str) else content))
 
     drawn = list(figures(data))
     for figure in drawn:
@@ -148,7 +148,7 @@ def _about(data: ReportData) -> str:
     return " · ".join(parts)
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: bytes) -> Path:
     """Write a file that appears whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
