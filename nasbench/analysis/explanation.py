@@ -65,7 +65,7 @@ class Explanation:
         space: of the genotypes.
         effects: method -> for each position `(choices,)`; see `METHODS`.
         importances: name -> `(G,)`: `shapley` is the mean absolute Shapley value in the effects' unit, `dependence`
-            the share of the predictions' variance, `permutation` the estimated total share.
+            the share of the labels' variance, `permutation` the estimated total share.
         quality: of the predictor on held-out labels.
         exact: of the whole table; None where there is no table.
     """
@@ -188,7 +188,7 @@ def explain(
     made = _predictor(predictor, bench.space, described.functional, seed, params)
     quality = attribution.held_out(made, bench.space, genotypes, values, seed)
     made.fit(genotypes, values)
-    effects, importances = _asked(made, bench.space, rng)
+    effects, importances = _asked(made, bench.space, float(values.var()), rng)
     if quality.permutation is not None:
         importances["permutation"] = quality.permutation
     effects["sample"] = main_effects(bench.space, genotypes, values).effects
@@ -238,7 +238,7 @@ def _predictor(name: str, space: SearchSpace, functional: bool, seed: int, param
 
 
 def _asked(
-    predictor: Pipeline, space: SearchSpace, rng: np.random.Generator
+    predictor: Pipeline, space: SearchSpace, variance: float, rng: np.random.Generator
 ) -> tuple[dict[str, tuple[Floats, ...]], dict[str, Floats]]:
     """Effects and importances that the fitted predictor gives, on a uniform background."""
     background = space.all() if space.size <= BACKGROUND else space.sample(rng, BACKGROUND)
@@ -250,6 +250,6 @@ def _asked(
     dependence = attribution.partial_dependence(predictor, space, background)
     effects["dependence"] = dependence
     counts = tuple(np.bincount(background[:, i], minlength=c) for i, c in enumerate(space.cardinalities))
-    predicted = np.asarray(predictor.predict(background))
-    importances["dependence"] = shares(dependence, counts, float(predicted.var()))
+    # of the labels' variance: that of predictions is smaller by what the predictor does not know
+    importances["dependence"] = shares(dependence, counts, variance)
     return effects, importances

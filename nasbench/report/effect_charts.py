@@ -45,16 +45,15 @@ def importance_chart(explanation: Explanation, canvas: Canvas) -> Layered:
         canvas: where to draw.
     """
     frame = explanation.positions()
-    exact = bool(frame["exact_total"].notna().all())
+    exact = explanation.exact is not None
     main, total = ("exact_main", "exact_total") if exact else ("dependence", "permutation")
     titles = {"exact_total": "exact, with interactions", "exact_main": "exact, by itself",
               "permutation": "estimate with interactions (permutation)",
               "dependence": "estimate by itself (partial dependence)"}  # fmt: skip
     bars = [name for name in (total, main) if frame[name].notna().any()]
-    dots = ["permutation", "dependence"] if exact else []
-    colours = dict(
-        zip((*bars, *dots), ([TOTAL] if len(bars) > 1 else []) + [MAIN, PALETTE[2], PALETTE[1]], strict=False)
-    )
+    dots = [name for name in ("permutation", "dependence") if exact and frame[name].notna().any()]
+    palette = {total: TOTAL, main: MAIN, **({"permutation": PALETTE[2], "dependence": PALETTE[1]} if exact else {})}
+    colours = {name: palette[name] for name in (*bars, *dots)}
     legend = alt.Legend(orient="bottom", columns=1 if canvas.width == "container" else 2, title=None, labelLimit=300)
     scale = alt.Scale(domain=[titles[name] for name in colours], range=list(colours.values()))
 
@@ -65,9 +64,10 @@ def importance_chart(explanation: Explanation, canvas: Canvas) -> Layered:
                 for row in frame.to_dict("records")
             ]
         )
-        wide = 16 if name == bars[0] else 9
-        marked = data.mark_point(filled=True, size=55, opacity=0.95) if name in dots else data.mark_bar(height=wide)
-        return marked.encode(
+        height = 16 if name == bars[0] else 9
+        dot: alt.Chart = data.mark_point(filled=True, size=55, opacity=0.95)
+        marked: alt.Chart = dot if name in dots else data.mark_bar(height=height)
+        drawn: alt.Chart = marked.encode(
             x=alt.X("share:Q", title="share of the variance", axis=alt.Axis(format="%", tickCount=6), stack=None),
             y=alt.Y("position:N", sort=None, axis=_names(220), title=None),
             color=alt.Color("series:N", title=None, scale=scale, legend=legend),
@@ -75,6 +75,7 @@ def importance_chart(explanation: Explanation, canvas: Canvas) -> Layered:
                 alt.Tooltip("position:N"), alt.Tooltip("series:N", title=" "), alt.Tooltip("share:Q", format=".1%"),
             ],
         )  # fmt: skip
+        return drawn
 
     layers = [layer(name) for name in (*bars, *dots)]
     return finish(layers, canvas, f"{explanation.benchmark}: which position matters")

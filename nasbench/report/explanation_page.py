@@ -73,7 +73,8 @@ def figures(explanation: Explanation) -> Iterator[Figure]:
         "importance",
         "Which position matters",
         "By itself: variance of the position's main effect. With interactions: variance that would go if the position "
-        "were known last. The difference is what it does together with others.",
+        "were known last; the difference is what it does together with others. Estimates are shares of the labels' "
+        "variance.",
         paper_spec(importance_chart(explanation, Canvas(_PAPER, height, False))),
         [Panel(explanation.benchmark, page_spec(importance_chart(explanation, Canvas("container", height, True))))],
     )
