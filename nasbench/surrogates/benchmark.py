@@ -68,6 +68,7 @@ class SurrogateBenchmark(Benchmark):
         self.full_space: SearchSpace = self.manifest.space
         self._models = {model.name: model for model in self.manifest.metrics}
         self._data = _dataset(self.manifest)
+        self._columns_of = {}
         self._digests = {}
         self._members: dict[str, Members] = {}
         self._known: dict[str, dict[Genotype, float]] = {name: {} for name in self._models}

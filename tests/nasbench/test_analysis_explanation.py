@@ -256,3 +256,21 @@ def test_positions_with_a_name_and_a_single_choice_do_no_harm(make_table, make_c
     found = explain(make_table(make_protocol(final={"val_accuracy": make_column(values)}), space=space), n=36)
     assert found.positions()["exact_total"].iloc[0] == 0.0
     assert found.effects["shapley"][0].tolist() == [0.0]
+
+
+def test_a_surrogate_is_explained_without_a_table(make_table, make_column, make_protocol):
+    from typer.testing import CliRunner
+
+    from nasbench.cli import app
+
+    space = GridSpace([Parameter(f"p{i}", (1, 2, 3, 4), ordered=True) for i in range(4)])
+    rows = np.unique(space.sample(np.random.default_rng(0), 160), axis=0)
+    final = {"val_accuracy": make_column(rows @ [4.0, 2.0, 1.0, 0.0])}
+    name = make_table(make_protocol(epochs=10, final=final), space=space, rows=rows)
+    made = CliRunner().invoke(app, ["surrogate", name, "--param", "members=2", "--param", "n_estimators=40"])
+    assert made.exit_code == 0, made.output
+    found = explain("toy-surrogate/default", n=150)
+    assert found.exact is None
+    assert found.agreement() == {}
+    shares = found.positions()["dependence"].tolist()
+    assert shares == sorted(shares, reverse=True)
