@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nasbench import datasets, predictors, strategies
+    from nasbench.analysis.explanation import explain
     from nasbench.benchmark import Benchmark, load
     from nasbench.comparison import Comparison, compare
     from nasbench.prediction_task import PredictionTask
@@ -38,6 +39,7 @@ _HOMES = {
     "Task": "nasbench.task",
     "compare": "nasbench.comparison",
     "compare_predictors": "nasbench.predictor_comparison",
+    "explain": "nasbench.analysis.explanation",
     "load": "nasbench.benchmark",
     "search": "nasbench.runner",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "compare",
     "compare_predictors",
     "datasets",
+    "explain",
     "load",
     "predictors",
     "search",

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from nasbench import __version__
-from nasbench.commands import compare, fetch, look, predictors, report, surrogate, tables
+from nasbench.commands import compare, explain, fetch, look, predictors, report, surrogate, tables
 from nasbench.commands.formats import FormatGroup
 from nasbench.errors import NasbenchError
 
@@ -77,6 +77,13 @@ app.command(
         "compare --tasks nas-bench-mr-surrogate/cls-10c",
     )
 )(surrogate.surrogate)
+app.command(
+    epilog=_examples(
+        "explain nasbench201/cifar10",
+        "explain nasbench201/imagenet16-120 --ranks --out why",
+        "explain nasbench201/cifar10 --metric latency_ms --predictor gp --n 200 --json",
+    )
+)(explain.explain)
 import_app.command(
     "csv",
     epilog=_examples(

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from nasbench.predictors.encoders import EncoderLike
+    from nasbench.predictors.source_tasks import SourceLike
     from nasbench.space import SearchSpace
 
 REGISTRY = Registry(
@@ -65,6 +66,9 @@ def create(
     functional: bool = True,
     rank_targets: bool = True,
     encoder: EncoderLike | None = None,
+    source: SourceLike | None = None,
+    tune: float | None = None,
+    tune_trials: int | None = None,
     **params: Any,
 ) -> Pipeline:
     """A predictor by name: a scikit-learn `Pipeline` of the steps `encode` and `regress`.
@@ -83,6 +87,11 @@ def create(
             it ranks far better where a table has a long tail of bad architectures.
         encoder: a name of `nasbench.predictors.encoders.list()`, an `Encoder`, or several of them to put
             side by side; None takes what suits the regressor, the space and the target.
+        source: observed evaluations of a source task as (genotypes, values), at most 200, or several such
+            tasks, to learn from besides the training set; see `nasbench.predictors.transfer`.
+        tune: seconds to choose hyper-parameters in, by cross-validation within `fit`; see
+            `nasbench.predictors.tuning`. What is chosen depends on the machine: not for searches.
+        tune_trials: the same as a number of configurations, which is repeatable; with both, the first that ends.
         **params: of the regressor; `random_state` is an int. Those that it does not have go to its encoder, or
             to the given one if that is one name. So predictors of `LOOK_UP` are told where to look:
             `create("sotl", space, benchmark="family/dataset", epoch=10)`. What that costs an architecture
@@ -90,14 +99,23 @@ def create(
 
     Raises:
         UnknownNameError: no such predictor or encoder, or a parameter that neither has.
-        TaskError: it looks numbers up, and is not told in which benchmark.
         MissingExtraError: its optional library is not installed.
+        TaskError: it looks numbers up and is not told in which benchmark; a source that is not one; or a predictor
+            or budget that does not allow what is asked.
     """
     from nasbench.predictors.pipelines import build
 
-    regressor_class = REGISTRY.get(name)
     return build(
-        name, regressor_class, space, params, functional=functional, rank_targets=rank_targets, encoder=encoder
+        name,
+        REGISTRY.get(name),
+        space,
+        params,
+        functional=functional,
+        rank_targets=rank_targets,
+        encoder=encoder,
+        source=source,
+        tune=tune,
+        tune_trials=tune_trials,
     )
 
 

@@ -15,6 +15,9 @@ from nasbench.errors import UnknownNameError
 from nasbench.predictors.encoders import Encoder, EncoderLike, create_encoder, default_encoder, encoder_parameters
 from nasbench.predictors.graphs import graph_space
 from nasbench.predictors.rank_targets import RankTargets
+from nasbench.predictors.source_tasks import SourceLike
+from nasbench.predictors.transfer import transferring
+from nasbench.predictors.tuning import tuned
 from nasbench.space import SearchSpace
 
 
@@ -52,8 +55,11 @@ def build(
     functional: bool = True,
     rank_targets: bool = True,
     encoder: EncoderLike | None = None,
+    source: SourceLike | None = None,
+    tune: float | None = None,
+    tune_trials: int | None = None,
 ) -> Pipeline:
-    """The pipeline of an encoder and the regressor.
+    """The pipeline of an encoder and the regressor, which other tasks and tuning are wrapped around.
 
     Without an encoder it is what the regressor class names as its `encoding`, where the space and the
     target allow that, else the space's default. Parameters that the regressor does not have go to an
@@ -68,10 +74,13 @@ def build(
         functional: see `nasbench.predictors.encoders.default_encoder`.
         rank_targets: see `nasbench.predictors.rank_targets`.
         encoder: see `nasbench.predictors.encoders.create_encoder`.
+        source: see `nasbench.predictors.source_tasks.sources_of`.
+        tune: see `nasbench.predictors.tuning`.
+        tune_trials: see there.
 
     Raises:
         UnknownNameError: no such encoder, or a parameter that neither has.
-        TaskError: the encoder reads a benchmark and none is given.
+        TaskError: the encoder reads a benchmark and none is given; a source or a tuning budget that cannot be.
     """
     known = signature(regressor_class).parameters
     wanted = getattr(regressor_class, "encoding", None) if encoder is None else encoder
@@ -94,6 +103,11 @@ def build(
     regressor = regressor_class(**given_params)
     if "return_std" not in signature(regressor.predict).parameters:
         regressor = MeanOnly(regressor)
+    prefix = ""
+    if source is not None:
+        regressor, prefix = transferring(regressor, name, encode, source, space, rank_targets), "regressor__"
+    if tune is not None or tune_trials is not None:
+        regressor = tuned(regressor, name, tune_trials, tune, prefix, params.get("random_state"))
     if rank_targets and not getattr(regressor_class, "scores", False):
         regressor = RankTargets(regressor)
     return Pipeline([("encode", encode), ("regress", regressor)])

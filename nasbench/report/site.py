@@ -105,10 +105,10 @@ def write_files(
     for figure in drawn:
         tell(f"chart: {figure.title.lower()}")
         svg, png = images(figure)
-        written += [_write(out / f"{figure.name}.svg", svg.encode()), _write(out / f"{figure.name}.png", png)]
-    written += [_write(out / name, content.encode()) for name, content in files.items()]
+        written += [write_whole(out / f"{figure.name}.svg", svg.encode()), write_whole(out / f"{figure.name}.png", png)]
+    written += [write_whole(out / name, content.encode()) for name, content in files.items()]
     tell("page")
-    written.append(_write(out / "index.html", make_page().encode()))
+    written.append(write_whole(out / "index.html", make_page().encode()))
     for name in set(names) - {figure.name for figure in drawn}:
         for suffix in (".svg", ".png"):
             (out / f"{name}{suffix}").unlink(missing_ok=True)
@@ -191,7 +191,7 @@ def _about(data: ReportData) -> str:
     return " · ".join(parts)
 
 
-def _write(path: Path, content: bytes) -> Path:
+def write_whole(path: Path, content: bytes) -> Path:
     """Write a file that appears whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

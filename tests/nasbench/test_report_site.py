@@ -229,7 +229,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(runs, tmp_path, monkey
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="disk full"):
-        site._write(tmp_path / "a.txt", b"new")
+        site.write_whole(tmp_path / "a.txt", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "old"
 
