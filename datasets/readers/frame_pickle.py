@@ -51,6 +51,7 @@ class _Kept:
 
 
 _STAND_INS = (
+    *(("pandas", name) for name in ("DataFrame", "Index", "MultiIndex", "RangeIndex")),  # so named since pandas 3
     ("pandas.core.frame", "DataFrame"),
     ("pandas.core.internals.managers", "BlockManager"),
     ("pandas._libs.internals", "_unpickle_block"),
