@@ -62,6 +62,7 @@ def test_a_second_call_runs_nothing_and_a_larger_one_only_what_is_missing(tmp_pa
 
 def test_processes_change_nothing(tmp_path, comparison):
     parallel = compare_predictors([task(), task(CORA)], QUICK, [6, 20], 1, out=tmp_path, jobs=2)
+    assert [run.error for run in [*parallel.failed, *comparison.failed]] == []
     alone = {run.key: run.prediction_hash for run in comparison.runs}
     assert {run.key: run.prediction_hash for run in parallel.runs}.items() <= alone.items()
     assert len(parallel.runs) == 8
