@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from nasbench.errors import TableError
 
@@ -109,7 +109,6 @@ class AddOn(_Fetched):
         protocols: the training recipes that they belong to; () for columns that belong to none.
     """
 
-    kind: ClassVar[str] = "addon"
     family: str
     importer: str
     metrics: tuple[str, ...]
@@ -130,7 +129,6 @@ class WholeTable(_Fetched):
         datasets: what it has.
     """
 
-    kind: ClassVar[str] = "table"
     format: str
     datasets: tuple[str, ...]
 
@@ -145,7 +143,6 @@ class Archive(_Entry):
         file: its name, and what is known of its size and checksum.
     """
 
-    kind: ClassVar[str] = "archive"
     format: str
     page: str
     file: str

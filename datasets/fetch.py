@@ -102,8 +102,14 @@ def _family(entry: WholeTable, progress: Report | None) -> Path:
         return path
     _check_free(path, entry.name)
     files = download(entry, progress)
-    with tempfile.TemporaryDirectory(prefix="nasbench-") as folder:
-        data = read(entry.format, _laid_out(files, Path(folder)), entry.name)
+    try:
+        with tempfile.TemporaryDirectory(prefix="nasbench-") as folder:
+            data = read(entry.format, _laid_out(files, Path(folder)), entry.name)
+    except OSError as error:
+        raise TableError(
+            f"the files of {entry.name} cannot be unpacked in {tempfile.gettempdir()}: {error.strerror or error}; free "
+            "some space, or set TMPDIR to a folder that can be written"
+        ) from error
     if set(data.datasets) != set(entry.datasets):
         raise TableError(f"{entry.name} should have the datasets {', '.join(entry.datasets)}")
     write_table(path, replace(data, sources=_sources(entry)), _created_by())

@@ -168,21 +168,25 @@ def execute(
     """
     kept = records.finished()
     todo = [p for p in planned if p.key not in kept]
-    done = len(planned) - len(todo)
-    if progress:
-        progress(done, len(planned))
-    for run in _results(todo, jobs, backend):
+    for run in counted(_results(todo, jobs, backend), len(planned) - len(todo), len(planned), progress):
         records.add(run)
-        done += 1
         if run.failed:
             log.warning("%s failed on %s, seed %d", run.entry.label, run.task.name, run.seed)
-        if progress:
-            progress(done, len(planned))
     entered = {p.key: p for p in planned}
     return [
         replace(run, task=entered[run.key].task, entry=entered[run.key].entry)  # the label of this comparison
         for run in records.runs(entered)
     ]
+
+
+def counted(results: Iterable[Result], done: int, total: int, progress: Progress | None) -> Iterator[Result]:
+    """The results, one after another; `progress` is told at the start, and when each has been dealt with."""
+    if progress:
+        progress(done, total)
+    for count, result in enumerate(results, done + 1):
+        yield result
+        if progress:
+            progress(count, total)
 
 
 def check_jobs(jobs: object, backend: str) -> None:

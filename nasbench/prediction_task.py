@@ -118,7 +118,7 @@ class PredictionTask:
     @property
     def functional(self) -> bool:
         """Whether the metric depends on the computed function only (accuracy, loss)."""
-        return self.facts.split not in ("cost", "proxy")
+        return self.facts.functional
 
     @property
     def predicts_test(self) -> bool:

@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from nasbench.errors import TaskError
-from nasbench.experiment import Progress, side_by_side, told_apart
+from nasbench.experiment import Progress, counted, side_by_side, told_apart
 from nasbench.prediction_split import split
 from nasbench.prediction_task import PredictionTask
 from nasbench.predictor_records import PredictorRecords
@@ -133,18 +133,13 @@ def execute(
     """
     kept = records.finished()
     todo = [one for one in planned if one.key not in kept]
-    done = len(planned) - len(todo)
-    if progress:
-        progress(done, len(planned))
     # The sizes of a predictor's trial share its shuffled rows and labels.
     batches = [list(batch) for _, batch in groupby(todo, lambda one: (one.trial, one.task.id, one.entry))]
-    for run in side_by_side(batches, jobs, backend):
+    results = side_by_side(batches, jobs, backend)
+    for run in counted(results, len(planned) - len(todo), len(planned), progress):
         records.add(run)
-        done += 1
         if run.failed:
             log.warning("%s failed on %s, size %d, trial %d", run.entry.label, run.task.name, run.size, run.trial)
-        if progress:
-            progress(done, len(planned))
     entered = {one.key: one for one in planned}
     return [
         replace(run, task=entered[run.key].task, entry=entered[run.key].entry)  # the label of this comparison

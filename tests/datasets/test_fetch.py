@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -326,3 +327,13 @@ def test_a_table_of_the_users_own_is_not_replaced(server, home, make_table, make
 def test_a_name_that_cannot_be_fetched(home, name, says):
     with pytest.raises(UnknownNameError, match=says):
         fetch(name)
+
+
+def test_a_full_disk_is_said_and_leaves_no_table(server, home, monkeypatch):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("nasbench.datasets.fetch.shutil.copyfile", full)
+    with pytest.raises(TableError, match=r"hat cannot be unpacked.*No space left.*TMPDIR"):
+        fetch("hat")
+    assert not imported_path("hat").exists()
