@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 REGISTRY = Registry(
     "strategy",
     {
-        "bananas": ("nasbench.strategies.bananas:BANANAS", None),
-        "gp": ("nasbench.strategies.gp:GaussianProcessSearch", None),
-        "local-search": ("nasbench.strategies.local_search:LocalSearch", None),
-        "random-search": ("nasbench.strategies.random_search:RandomSearch", None),
-        "regularized-evolution": ("nasbench.strategies.regularized_evolution:RegularizedEvolution", None),
-        "reinforce": ("nasbench.strategies.reinforce:Reinforce", None),
+        "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
+        "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
+        "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
+        "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
+        "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
+        "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
     },
     group="nasbench.strategies",
 )

@@ -26,13 +26,17 @@ class Strategy(ABC):
         version: raised by hand whenever the traces of the strategy change.
         uses: outside knowledge that it reads (`params`, `flops`, `proxies`, `sources`).
         uses_blas: whether its last float bit depends on the linear-algebra library.
+        min_objectives: how many objectives it needs at least.
         max_objectives: how many objectives it can handle; None means any number.
+        needs_fidelities: whether it is lost on a task that offers full trainings only.
     """
 
     version: ClassVar[int] = 1
     uses: ClassVar[tuple[str, ...]] = ()
     uses_blas: ClassVar[bool] = False
+    min_objectives: ClassVar[int] = 1
     max_objectives: ClassVar[int | None] = 1
+    needs_fidelities: ClassVar[bool] = False
 
     problem: Problem = field(init=False, repr=False, compare=False)
     rng: np.random.Generator = field(init=False, repr=False, compare=False)
@@ -48,12 +52,28 @@ class Strategy(ABC):
         Raises:
             StrategyError: the strategy cannot work on this problem.
         """
-        limit = self.max_objectives
-        if limit is not None and len(problem.objectives) > limit:
-            raise StrategyError(
-                f"{type(self).__name__} optimises {limit} objective, the task has {len(problem.objectives)}"
-            )
+        self.check_fits(len(problem.objectives), len(problem.fidelities))
         self.problem, self.rng, self._asked = problem, rng, 0
+
+    @classmethod
+    def check_fits(cls, objectives: int, fidelities: int) -> None:
+        """Check that the strategy can work on a problem of so many objectives and fidelities.
+
+        Raises:
+            StrategyError: it cannot.
+        """
+        least, most = cls.min_objectives, cls.max_objectives
+        if objectives < least or (most is not None and objectives > most):
+            wanted = f"{least}" if least == most else f"at least {least}" if most is None else f"{least} to {most}"
+            raise StrategyError(
+                f"{cls.__name__} optimises {wanted} objective{'s' if (most or least) > 1 else ''}, "
+                f"the task has {objectives}"
+            )
+        if cls.needs_fidelities and fidelities < 2:
+            raise StrategyError(
+                f"{cls.__name__} compares trainings of different lengths, the task offers one only; choose "
+                "fidelity='curve' or 'protocols' (--fidelity) on a benchmark that has them"
+            )
 
     @abstractmethod
     def ask(self, n: int = 1) -> list[Trial]:

@@ -45,10 +45,13 @@ RULES: dict[str, str] = {
     "hash-seed": "trials do not depend on PYTHONHASHSEED (the order of a set of strings)",
     "information": "a strategy that declares no uses loads no table: it knows what it is told",
     "direction": "minimising the negated values gives the same trials as maximising the values",
-    "objectives": "more objectives than max_objectives are refused with a StrategyError in start",
+    "objectives": "fewer objectives than min_objectives or more than max_objectives are refused with a StrategyError",
 }
 """rule -> what it asks for. `hash-seed` and `information` are checked in a new interpreter, and only
 where that can import the strategy's class."""
+
+FIDELITIES = (1, 3, 9, 27)
+"""What trials may ask for where a strategy needs several lengths of training."""
 
 Trace = list[tuple[tuple[int, ...], int | None]]
 
@@ -83,7 +86,8 @@ def check_strategy(strategy: Strategy, space: SearchSpace | None = None, *, fide
     Args:
         strategy: not started; its hyper-parameters are the ones that are checked.
         space: a space of your own to drive it on as well.
-        fidelities: epochs that trials may ask for, for a strategy that needs them.
+        fidelities: epochs that trials may ask for; by default 1, 3, 9 and 27 for a strategy that needs
+            them, and none for others.
 
     Raises:
         ConformanceError: names the first rule that was broken, and how.
@@ -107,7 +111,9 @@ class _Driver:
     """Runs fresh copies of a strategy and referees every ask."""
 
     def __init__(self, strategy: Strategy, fidelities: tuple[int, ...]) -> None:
-        self.strategy, self.fidelities = strategy, fidelities
+        self.strategy = strategy
+        needs = getattr(strategy, "needs_fidelities", False)  # of an object that is no strategy: said later
+        self.fidelities = fidelities or (FIDELITIES if needs else ())
 
     def fail(self, rule: str, found: str, cause: Exception | None = None) -> NoReturn:
         raise ConformanceError(type(self.strategy).__name__, rule, found) from cause
@@ -128,6 +134,9 @@ class _Driver:
             workers: trials in flight; with more than one they finish in random order.
             batch: how many trials one ask wants where one worker evaluates them in turn.
         """
+        least = self.strategy.min_objectives
+        if landscape.objectives < least:
+            landscape = dataclasses.replace(landscape, objectives=least)
         problem = landscape.problem(seed, workers, self.fidelities, evaluations)
         started = dataclasses.replace(self.strategy)
         self.call("start", started.start, problem, np.random.default_rng([seed, 2]))
@@ -244,16 +253,18 @@ def _check_manners(driver: _Driver, space: SearchSpace | None) -> None:
 
 
 def _check_objectives(driver: _Driver) -> None:
-    limit = driver.strategy.max_objectives
-    if limit is None or limit > 1:
+    least, most = driver.strategy.min_objectives, driver.strategy.max_objectives
+    if most is None or most > 1:
         driver.run(Landscape(GRID, objectives=2), 24)
-    if limit is not None:
-        problem = Landscape(GRID, objectives=limit + 1).problem(0, 1, driver.fidelities, 10)
+    if most is None or most > 2:
+        driver.run(Landscape(GRID, objectives=3), 24)
+    for refused in ([] if most is None else [most + 1]) + ([least - 1] if least > 1 else []):
+        problem = Landscape(GRID, objectives=refused).problem(0, 1, driver.fidelities, 10)
         try:
             dataclasses.replace(driver.strategy).start(problem, np.random.default_rng(0))
         except StrategyError:
-            return
-        driver.fail("objectives", f"max_objectives is {limit}, but start accepted {limit + 1}")
+            continue
+        driver.fail("objectives", f"it declares {least} to {most}, but start accepted {refused}")
 
 
 def _check_determinism(driver: _Driver) -> Trace:

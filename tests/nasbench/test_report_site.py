@@ -15,7 +15,7 @@ from nasbench.report.gallery import NAMES
 from nasbench.report.site import write_report
 from nasbench.runner import entry_of, search
 from nasbench.strategies import create
-from nasbench.strategies.random_search import RandomSearch
+from nasbench.strategies.baselines.random_search import RandomSearch
 from nasbench.task import Task
 
 HOSTILE = "<script>alert(\"1\")</script> & 'x' </script><!-- é"

@@ -7,7 +7,7 @@ from nasbench.errors import StrategyError
 from nasbench.problem import Objective, Problem
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies.base import positive
-from nasbench.strategies.local_search import LocalSearch
+from nasbench.strategies.evolutionary.local_search import LocalSearch
 
 SPACE = GridSpace.of({"a": [1, 2, 3], "b": ["x", "y"]})
 

@@ -19,9 +19,9 @@ from nasbench.problem import Trial
 from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies.base import Strategy
+from nasbench.strategies.baselines.random_search import RandomSearch
 from nasbench.strategies.conformance import RULES, ConformanceError, check_strategy
-from nasbench.strategies.random_search import RandomSearch
-from nasbench.strategies.regularized_evolution import RegularizedEvolution
+from nasbench.strategies.evolutionary.regularized_evolution import RegularizedEvolution
 
 NAMES = sorted(registry.REGISTRY.table)
 LIGHT = ("local-search", "random-search", "regularized-evolution", "reinforce")
@@ -462,7 +462,7 @@ PREAMBLE = """
     from dataclasses import dataclass
     from itertools import count
     from nasbench.problem import Trial
-    from nasbench.strategies.random_search import RandomSearch
+    from nasbench.strategies.baselines.random_search import RandomSearch
 
     @dataclass
     class Mine(RandomSearch):

@@ -13,7 +13,7 @@ from nasbench.parameter import Parameter
 from nasbench.problem import Objective, Observation, Problem
 from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
-from nasbench.strategies.local_search import LocalSearch
+from nasbench.strategies.evolutionary.local_search import LocalSearch
 
 CELL = GridSpace.of({f"edge {i}": ["a", "b", "c", "d", "e"] for i in range(5)})
 SMALL = GridSpace.of({"a": [1, 2, 3], "b": [1, 2, 3, 4], "c": ["x", "y"]})

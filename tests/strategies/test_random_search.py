@@ -9,7 +9,7 @@ from scipy.stats import chisquare
 from nasbench.problem import Objective, Observation, Problem
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.nasbench201 import NASBench201Space
-from nasbench.strategies.random_search import RandomSearch
+from nasbench.strategies.baselines.random_search import RandomSearch
 
 SPACE = GridSpace.of({"a": [1, 2, 3], "b": ["x", "y"], "c": [0, 1, 2, 3]})
 

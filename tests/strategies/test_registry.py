@@ -20,8 +20,8 @@ NAMES = sorted(registry.REGISTRY.table)
 def concrete_strategies():
     """module:Class of every concrete strategy that a module of the package defines."""
     found = set()
-    for module in pkgutil.iter_modules(registry.__path__):
-        source = import_module(f"nasbench.strategies.{module.name}")
+    for module in pkgutil.walk_packages(registry.__path__, "nasbench.strategies."):
+        source = import_module(module.name)
         for name, member in inspect.getmembers(source, inspect.isclass):
             defined_here = member.__module__ == source.__name__
             if defined_here and issubclass(member, Strategy) and not inspect.isabstract(member):

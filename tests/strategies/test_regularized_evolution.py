@@ -12,7 +12,7 @@ from nasbench.parameter import Parameter
 from nasbench.problem import Objective, Observation, Problem
 from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
-from nasbench.strategies.regularized_evolution import RegularizedEvolution
+from nasbench.strategies.evolutionary.regularized_evolution import RegularizedEvolution
 
 SPACE = GridSpace.of({f"edge {i}": ["a", "b", "c", "d", "e"] for i in range(6)})
 

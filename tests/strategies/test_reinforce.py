@@ -9,7 +9,7 @@ from nasbench.parameter import Parameter
 from nasbench.problem import Objective, Observation, Problem
 from nasbench.spaces.constrained import ConstrainedSpace
 from nasbench.spaces.grid import GridSpace
-from nasbench.strategies.reinforce import Reinforce
+from nasbench.strategies.reinforcement.reinforce import Reinforce
 
 UNEVEN = GridSpace.of({"operation": ["a", "b", "c", "d"], "width": [8, 16], "bias": ["no"], "depth": [1, 2, 3]})
 

@@ -16,7 +16,7 @@ from nasbench.predictors.posterior import Posterior, expected_improvement
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
-from nasbench.strategies.candidate_pool import PARENTS, Pool, SampledPool, WholePool
+from nasbench.strategies.bayesian.candidate_pool import PARENTS, Pool, SampledPool, WholePool
 
 _SINGLE_PRECISION = 20_000
 """Candidates above which posteriors are computed in single precision."""

@@ -1,0 +1,1 @@
+"""The floor that every strategy is compared with: random search and its relatives."""

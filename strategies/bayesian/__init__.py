@@ -1,0 +1,1 @@
+"""Strategies that model the values: Bayesian optimisation and predictor-guided search."""

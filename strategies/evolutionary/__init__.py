@@ -1,0 +1,1 @@
+"""Strategies that vary what they know: evolution, local search, annealing, tree search."""

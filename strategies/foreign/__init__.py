@@ -1,0 +1,1 @@
+"""Optimisers of other projects behind the same ask/tell contract."""

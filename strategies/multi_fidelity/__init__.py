@@ -1,0 +1,1 @@
+"""Strategies that spend less on most architectures: halving, bandits, early stopping."""

@@ -1,0 +1,1 @@
+"""Strategies that learn a policy: reinforcement learning."""
