@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.constraint import Constraint
 
-def incumbent_steps(trace: NDArray[Any], sign: int) -> NDArray[np.int64]:
+
+def feasible_mask(trace: NDArray[Any], bounds: Sequence[Constraint]) -> NDArray[np.bool_]:
+    """Which trials of a trace keep all constraints, `(n,)`."""
+    keeps = [bound.keeps(trace["constraint"][:, i]) for i, bound in enumerate(bounds)]
+    return np.logical_and.reduce([np.ones(len(trace), dtype=bool), *keeps])
+
+
+def incumbent_steps(trace: NDArray[Any], sign: int, bounds: Sequence[Constraint] = ()) -> NDArray[np.int64]:
     """For each trial, the position of the incumbent after it (-1 before the first value).
 
     The incumbent is the best *observed* value among the trials at the highest epoch that the run
-    has reached so far; ties keep the earlier; a NaN never leads.
+    has reached so far; ties keep the earlier; a NaN never leads, nor does what breaks a constraint.
 
     Args:
         trace: a run's trace; several objectives count by the first.
         sign: +1 where larger is better, -1 where smaller is.
+        bounds: the task's constraints.
     """
     value = trace["value"] if trace["value"].ndim == 1 else trace["value"][:, 0]
+    value = np.where(feasible_mask(trace, bounds), value, np.nan) if bounds else value
     utility = np.where(np.isnan(value), -np.inf, sign * value)
     epoch = np.where(np.isnan(trace["epoch"]), 0.0, trace["epoch"])
     epoch = np.where(np.isnan(value), -np.inf, epoch)

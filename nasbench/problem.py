@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from nasbench.constraint import Constraint
 from nasbench.design import design_sequence
 from nasbench.space import Genotype, SearchSpace
 
@@ -60,12 +61,14 @@ class Observation(NamedTuple):
     Attributes:
         values: one number an objective, in the metric's own unit and direction; NaN if failed.
         cost: simulated seconds that the trial was charged (epochs or 1 where no times are known).
-        status: `ok` or `failed` (the table holds no number for it).
+        status: `ok`, `infeasible` (a constraint is broken) or `failed` (the table holds no number for it).
+        constraints: value of each constrained metric, in its own unit.
     """
 
     values: tuple[float, ...]
     cost: float = 1.0
     status: str = "ok"
+    constraints: tuple[float, ...] = ()
 
     @property
     def value(self) -> float:
@@ -83,6 +86,7 @@ class Problem:
         evaluations, seconds, epochs: the budget; None means not limited.
         fidelities: epochs that a trial may ask for, rising; empty where only the full one exists.
         workers: how many trials run at the same time.
+        constraints: bounds that an architecture has to keep, on metrics that are told with its values.
     """
 
     def __init__(
@@ -96,12 +100,14 @@ class Problem:
         epochs: float | None = None,
         fidelities: Sequence[int] = (),
         workers: int = 1,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         self.space = space
         self.objectives = tuple(objectives)
         self.evaluations, self.seconds, self.epochs = evaluations, seconds, epochs
         self.fidelities = tuple(fidelities)
         self.workers = workers
+        self.constraints = tuple(constraints)
         self._sequence = design_sequence(space, design)
         self._drawn: list[Genotype] = []
         self._signs = tuple(o.sign for o in self.objectives)
@@ -117,9 +123,18 @@ class Problem:
         return self._signs[0]
 
     def utility(self, observation: Observation) -> float:
-        """The first objective with larger meaning better; -inf for a failed trial."""
+        """The first objective with larger meaning better; -inf for a failed or infeasible trial."""
         value = observation.values[0]
+        if self.constraints and self.violation(observation) > 0:
+            return -np.inf
         return self._signs[0] * value if value == value else -np.inf
+
+    def violation(self, observation: Observation) -> float:
+        """By how much a trial breaks the constraints, summed as shares of their bounds; 0 where it keeps all."""
+        if len(observation.constraints) < len(self.constraints):
+            return np.inf  # nothing is known of a failed trial
+        pairs = zip(self.constraints, observation.constraints, strict=False)
+        return sum(constraint.violation(value) for constraint, value in pairs)
 
     def initial(self, k: int) -> list[Genotype]:
         """The first k architectures of this seed's design (fewer where the space has fewer).

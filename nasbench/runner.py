@@ -63,7 +63,7 @@ def _init_values(strategy: Strategy) -> dict[str, Any]:
 def run_key(task: Task, entry: Entry, seed: int) -> str:
     """sha256 of all that determines a run: what it reads, the task, the strategy, the seed."""
     bench = task.bench
-    reads = {o.name for o in task.objectives} | ({"train_seconds"} if task.has_times else set())
+    reads = set(task.metrics) | ({"train_seconds"} if task.has_times else set())
     protocols = bench.protocols if task.fidelity == "protocols" else [bench.protocol(task.protocol).name]
     digests = {
         f"{protocol}/{name}": bench.digest(name, protocol)
@@ -268,11 +268,14 @@ class _Driver:
 
     def result(self, key: str, entry: Entry, error: str) -> Run:
         task, outcomes = self.task, self.outcomes
-        trace = np.zeros(len(outcomes), dtype=trace_dtype(task.space.length, len(task.objectives)))
+        layout = trace_dtype(task.space.length, len(task.objectives), len(task.bounds))
+        trace = np.zeros(len(outcomes), dtype=layout)
         numbers = classes = np.empty(0, dtype=np.int64)
         if outcomes:
             first, epochs, observations, _, _ = zip(*outcomes, strict=True)
-            values, costs, _ = zip(*observations, strict=True)
+            values, costs, _, constraints = zip(*observations, strict=True)
+            if task.bounds:
+                trace["constraint"] = constraints
             flat = np.fromiter(chain.from_iterable(values), float).reshape(trace["value"].shape)
             numbers = np.fromiter(first, np.int64)
             trace["value"] = flat
@@ -334,4 +337,5 @@ def _ledger(
         charged=sum(map(itemgetter(4), outcomes)),
         seconds=float(trace["finish"].max(initial=0.0)),
         epochs=float(sum(map(itemgetter(3), outcomes))) if task.recipe_epochs is not None else math.nan,
+        infeasible=sum(outcome[2].status == "infeasible" for outcome in outcomes) if task.bounds else 0,
     )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nasbench.analysis.truth import Floats, Truth
 from nasbench.datasets.paths import cache_dir
+from nasbench.errors import TaskError
 from nasbench.streams import generator
 from nasbench.table_file import write_whole
 
@@ -114,12 +115,22 @@ def _read(path: Path, count: int) -> Floats | None:
 
 
 def sampled_truth(task: Task) -> SampledTruth:
-    """The truth behind a task on a benchmark without a table: its first objective's reference sample."""
+    """The truth behind a task on a benchmark without a table: its first objective's reference sample.
+
+    An architecture of the sample whose predictions break a constraint has no value in it.
+
+    Raises:
+        TaskError: none of the sample keeps the constraints.
+    """
     bench, objective = cast("SurrogateBenchmark", task.bench), task.objectives[0]
-    mean = reference_of(bench, objective.name)
+    whole = len(reference_of(bench, objective.name)) == bench.space.size
+    broken = ~np.logical_and.reduce([np.True_, *(b.keeps(reference_of(bench, b.name)) for b in task.bounds)])
+    if broken.all():
+        raise TaskError(f"no architecture of {bench.name}'s reference sample keeps {' and '.join(task.constraints)}")
+    mean = np.where(broken, np.nan, reference_of(bench, objective.name))
     test_name = bench.test_metric(objective.name, task.protocol)
-    test = None if test_name is None else reference_of(bench, test_name)
-    best, best_value = _best_known(bench, objective.name, mean, objective.sign)
+    test = None if test_name is None else np.where(broken, np.nan, reference_of(bench, test_name))
+    best, best_value = _best_known(task, objective.name, mean, objective.sign)
     return SampledTruth(
         sign=objective.sign,
         shown=_shown(task, mean),
@@ -128,16 +139,18 @@ def sampled_truth(task: Task) -> SampledTruth:
         listed=np.ones(len(mean), dtype=bool),
         test=test,
         best_known=best_value,
-        best_known_test=np.nan if test is None else _best_known(bench, test_name, test, objective.sign)[1],
+        best_known_test=np.nan if test is None else _best_known(task, test_name, test, objective.sign)[1],
         test_of_best=np.nan if test is None else bench.query(best, test_name),
-        whole=len(mean) == bench.space.size,
+        whole=whole,
     )
 
 
-def _best_known(bench: SurrogateBenchmark, metric: str | None, sample: Floats, sign: int) -> tuple[Genotype, float]:
+def _best_known(task: Task, metric: str | None, sample: Floats, sign: int) -> tuple[Genotype, float]:
     """The architecture with the best prediction of the sample and of the climbs, and that prediction."""
-    model, row = bench.model(metric), int(np.argmax(sign * sample))
-    if sign * sample[row] > sign * model.best_value:
+    bench = cast("SurrogateBenchmark", task.bench)
+    model, row = bench.model(metric), int(np.nanargmax(sign * sample))
+    feasible = all(bound.violation(bench.query(model.best, bound.name)) == 0 for bound in task.bounds)
+    if not feasible or sign * sample[row] > sign * model.best_value:
         return tuple(reference_genotypes(bench.space)[row].tolist()), float(sample[row])
     return model.best, model.best_value
 

@@ -60,6 +60,7 @@ class Task:
         self.repeat, self.charge, self.resume, self.fidelity = "random", "all", True, None
         self.protocol = self.score_protocol = None
         self.searched_on_test = False
+        self.bounds, self.constraints = (), ()
         self.name, self._shown = "toy/six", shown
         self.id = repr((direction, shown, sorted(policies.items())))
         vars(self).update(policies)
