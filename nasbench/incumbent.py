@@ -13,8 +13,10 @@ from nasbench.constraint import Constraint
 
 def feasible_mask(trace: NDArray[Any], bounds: Sequence[Constraint]) -> NDArray[np.bool_]:
     """Which trials of a trace keep all constraints, `(n,)`."""
-    keeps = [bound.keeps(trace["constraint"][:, i]) for i, bound in enumerate(bounds)]
-    return np.logical_and.reduce([np.ones(len(trace), dtype=bool), *keeps])
+    keeps = np.ones(len(trace), dtype=bool)
+    for position, bound in enumerate(bounds):
+        keeps &= bound.keeps(trace["constraint"][:, position])
+    return keeps
 
 
 def incumbent_steps(trace: NDArray[Any], sign: int, bounds: Sequence[Constraint] = ()) -> NDArray[np.int64]:

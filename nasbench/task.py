@@ -251,8 +251,10 @@ class Task:
     def feasible(self) -> NDArray[np.bool_]:
         """Which rows keep the constraints by their means under the scoring protocol, `(A,)`."""
         scored = self.score_protocol or self.protocol
-        kept = [bound.keeps(self.bench.mean(bound.name, scored)) for bound in self.bounds]
-        return np.logical_and.reduce([np.ones(len(self.bench), dtype=bool), *kept])
+        keeps = np.ones(len(self.bench), dtype=bool)
+        for bound in self.bounds:
+            keeps &= bound.keeps(self.bench.mean(bound.name, scored))
+        return keeps
 
     @property
     def listed(self) -> NDArray[np.bool_]:

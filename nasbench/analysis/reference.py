@@ -123,11 +123,13 @@ def sampled_truth(task: Task) -> SampledTruth:
         TaskError: none of the sample keeps the constraints.
     """
     bench, objective = cast("SurrogateBenchmark", task.bench), task.objectives[0]
-    whole = len(reference_of(bench, objective.name)) == bench.space.size
-    broken = ~np.logical_and.reduce([np.True_, *(b.keeps(reference_of(bench, b.name)) for b in task.bounds)])
+    mean = reference_of(bench, objective.name)
+    broken = np.zeros(len(mean), dtype=bool)
+    for bound in task.bounds:
+        broken |= ~bound.keeps(reference_of(bench, bound.name))
     if broken.all():
         raise TaskError(f"no architecture of {bench.name}'s reference sample keeps {' and '.join(task.constraints)}")
-    mean = np.where(broken, np.nan, reference_of(bench, objective.name))
+    mean = np.where(broken, np.nan, mean)
     test_name = bench.test_metric(objective.name, task.protocol)
     test = None if test_name is None else np.where(broken, np.nan, reference_of(bench, test_name))
     best, best_value = _best_known(task, objective.name, mean, objective.sign)
@@ -141,7 +143,7 @@ def sampled_truth(task: Task) -> SampledTruth:
         best_known=best_value,
         best_known_test=np.nan if test is None else _best_known(task, test_name, test, objective.sign)[1],
         test_of_best=np.nan if test is None else bench.query(best, test_name),
-        whole=whole,
+        whole=len(mean) == bench.space.size,
     )
 
 

@@ -56,8 +56,10 @@ def test_the_problem_adds_violations_and_ranks_the_infeasible_last():
     problem = task().problem(0)
     kept = Observation((90.0,), constraints=(3e5, 15.0))
     broken = Observation((95.0,), status="infeasible", constraints=(6e5, 30.0))
-    assert problem.utility(kept) == 90.0 and problem.violation(kept) == 0
-    assert problem.utility(broken) == -np.inf and problem.violation(broken) == pytest.approx(2.0)
+    assert problem.utility(kept) == 90.0
+    assert problem.violation(kept) == 0
+    assert problem.utility(broken) == -np.inf
+    assert problem.violation(broken) == pytest.approx(2.0)
     assert problem.violation(Observation((math.nan,), status="failed")) == math.inf
 
 
@@ -136,4 +138,5 @@ def test_a_front_holds_only_what_keeps_the_constraints():
     run = nasbench.search(made, "random-search", 0)
     front = made.bench.query(np.array(run.front), "params"), made.bench.query(np.array(run.front), "latency_ms")
     assert len(run.front) > 1
-    assert max(front[0]) <= 3e5 and max(front[1]) <= 15
+    assert max(front[0]) <= 3e5
+    assert max(front[1]) <= 15
