@@ -81,8 +81,6 @@ def test_trials_may_wait_and_be_told_in_any_order(path):
 
 
 def test_own_architectures_teach_the_strategy(path):
-    plain = Study.create(path, SPACE, ["gp", "initial=2"][0], seed=1)
-    drive(plain, 12)
     best = (3, 0, 2)
     study = Study.create(path.with_name("own.sqlite"), SPACE, "regularized-evolution", seed=1)
     own = study.inject(best)
