@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 REGISTRY = Registry(
     "strategy",
     {
+        "asha": ("nasbench.strategies.multi_fidelity.asha:ASHA", None),
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
+        "hyperband": ("nasbench.strategies.multi_fidelity.hyperband:Hyperband", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
+        "successive-halving": ("nasbench.strategies.multi_fidelity.successive_halving:SuccessiveHalving", None),
     },
     group="nasbench.strategies",
 )
