@@ -19,6 +19,7 @@ REGISTRY = Registry(
         "asha": ("nasbench.strategies.multi_fidelity.asha:ASHA", None),
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
         "bohb": ("nasbench.strategies.multi_fidelity.bohb:BOHB", None),
+        "dehb": ("nasbench.strategies.multi_fidelity.dehb:DEHB", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
         "hyperband": ("nasbench.strategies.multi_fidelity.hyperband:Hyperband", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),

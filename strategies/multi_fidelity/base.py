@@ -56,7 +56,7 @@ class MultiFidelitySearch(Strategy):
     def ask(self, n: int = 1) -> list[Trial]:
         """Stretches of training that can begin now; fewer than n where a decision waits for those in flight."""
         trials: list[Trial] = []
-        while len(trials) < n and (job := self._next() or self._finish()) is not None:
+        while len(trials) < n and (job := self._job()) is not None:
             full = job.rung == len(self._rungs) - 1
             trial = self._trial(job.genotype, None if full else self._rungs[job.rung])
             self._jobs[trial.number] = job
@@ -78,6 +78,9 @@ class MultiFidelitySearch(Strategy):
     @abstractmethod
     def _done(self, job: Job, utility: float) -> None:
         """Learn the outcome of a stretch, -inf where it failed."""
+
+    def _job(self) -> Job | None:
+        return (self._next() if self._rest is None else None) or self._finish()
 
     def _new(self) -> Genotype | None:
         """The next architecture of the design that was not tried; None at the end of the space."""
