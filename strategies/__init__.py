@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 REGISTRY = Registry(
     "strategy",
     {
+        "asha": ("nasbench.strategies.multi_fidelity.asha:ASHA", None),
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
+        "bohb": ("nasbench.strategies.multi_fidelity.bohb:BOHB", None),
+        "dehb": ("nasbench.strategies.multi_fidelity.dehb:DEHB", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
+        "hyperband": ("nasbench.strategies.multi_fidelity.hyperband:Hyperband", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "random-search-large": ("nasbench.strategies.baselines.random_search_large:RandomSearchLarge", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
         "replay": ("nasbench.strategies.baselines.replay:Replay", None),
+        "successive-halving": ("nasbench.strategies.multi_fidelity.successive_halving:SuccessiveHalving", None),
     },
     group="nasbench.strategies",
 )
