@@ -19,6 +19,11 @@ REGISTRY = Registry(
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
+        "mo-regularized-evolution": (
+            "nasbench.strategies.multi_objective.mo_regularized_evolution:MultiObjectiveRegularizedEvolution",
+            None,
+        ),
+        "nsga-ii": ("nasbench.strategies.multi_objective.nsga_ii:NSGAII", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
