@@ -23,6 +23,11 @@ REGISTRY = Registry(
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
         "hyperband": ("nasbench.strategies.multi_fidelity.hyperband:Hyperband", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
+        "mo-regularized-evolution": (
+            "nasbench.strategies.multi_objective.mo_regularized_evolution:MultiObjectiveRegularizedEvolution",
+            None,
+        ),
+        "nsga-ii": ("nasbench.strategies.multi_objective.nsga_ii:NSGAII", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "random-search-large": ("nasbench.strategies.baselines.random_search_large:RandomSearchLarge", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
