@@ -24,6 +24,7 @@ from nasbench.streams import generator
 from nasbench.table_file import write_whole
 
 if TYPE_CHECKING:
+    from nasbench.problem import Objective
     from nasbench.space import Genotype, Genotypes, SearchSpace
     from nasbench.surrogates.benchmark import SurrogateBenchmark
     from nasbench.task import Task
@@ -122,7 +123,7 @@ def sampled_truth(task: Task) -> SampledTruth:
     best, best_value = _best_known(bench, objective.name, mean, objective.sign)
     return SampledTruth(
         sign=objective.sign,
-        shown=_shown(task, mean),
+        shown=shown_sample(task, objective, mean),
         column=mean[:, None],
         mean=mean,
         listed=np.ones(len(mean), dtype=bool),
@@ -142,12 +143,21 @@ def _best_known(bench: SurrogateBenchmark, metric: str | None, sample: Floats, s
     return model.best, model.best_value
 
 
-def _shown(task: Task, mean: Floats) -> Floats:
-    """What a search is shown of each architecture of the sample, `(n, draws)`."""
-    bench, objective = cast("SurrogateBenchmark", task.bench), task.objectives[0]
+def best_known_genotypes(task: Task) -> Genotypes:
+    """The architectures with the best known value of each of a task's objectives, `(objectives, G)`."""
+    bench = cast("SurrogateBenchmark", task.bench)
+    return np.array([_best_known(bench, o.name, reference_of(bench, o.name), o.sign)[0] for o in task.objectives])
+
+
+def shown_sample(task: Task, objective: Objective, mean: Floats) -> Floats:
+    """What a search is shown of an objective of each architecture of the sample, `(n, draws)`.
+
+    A lucky training is lucky in each objective, as in a run.
+    """
+    bench, first = cast("SurrogateBenchmark", task.bench), task.objectives[0]
     noise = bench.model(objective.name).noise
     if task.repeat == "mean" or noise is None:
         return mean[:, None]
-    rng = generator("reference noise", bench.digest(objective.name))
+    rng = generator("reference noise", bench.digest(first.name))
     draws: NDArray[np.float64] = rng.standard_normal((len(mean), NOISE_DRAWS))
-    return np.asarray(mean[:, None] + noise.at(mean)[:, None] * draws)
+    return np.asarray(mean[:, None] + objective.sign * first.sign * noise.at(mean)[:, None] * draws)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
+from nasbench.analysis.random_reference import RANDOM_SEARCH_EXACT
 from nasbench.report.cells import (
     STRATEGY,
     Cell,

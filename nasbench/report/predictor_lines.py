@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
+from nasbench.analysis.random_reference import RANDOM_SEARCH_EXACT
 from nasbench.report.lines import line_legend
 from nasbench.report.marks import MANY, Canvas, Layered, band, chart, colour, dash, finish, stress, table
 from nasbench.report.theme import GREY, SOFT_INK, Styles

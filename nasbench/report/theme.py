@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
+from nasbench.analysis.random_reference import RANDOM_SEARCH_EXACT
 
 CONTROL = "random-search"
 """Registry name of the strategy that everything is compared with; drawn in grey."""
