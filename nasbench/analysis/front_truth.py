@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from nasbench.analysis.reference import best_known_genotypes, reference_of, shown_sample
 from nasbench.analysis.task_truth import per_task
-from nasbench.analysis.truth import Floats
+from nasbench.analysis.truth import VALUE_TOLERANCE, Floats
 
 if TYPE_CHECKING:
     from nasbench.space import Genotypes
@@ -80,7 +80,8 @@ class FrontTruth:
     def nadir(self) -> Floats:
         """`(d,)` worst value of each objective on the exact front; see the module for a front without width."""
         front, table = np.ptp(self.front, axis=0), np.ptp(np.concatenate([self._known, self.front]), axis=0)
-        nadir: Floats = self.ideal - self.signs * np.where(front > 0, front, np.where(table > 0, table, 1.0))
+        width = np.where(front > VALUE_TOLERANCE * table, front, np.where(table > 0, table, 1.0))
+        nadir: Floats = self.ideal - self.signs * width
         return nadir
 
     @cached_property
