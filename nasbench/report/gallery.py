@@ -190,7 +190,7 @@ def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
             "anytime",
             "Regret along the search",
             f"{bands}; true regret may rise again under noise. Dashed grey: random search, "
-            f"{' or '.join(dict.fromkeys(_LAWS[facts.several] for facts in data.tasks))}.",
+            f"{' or '.join(_LAWS[several] for several in sorted({facts.several for facts in data.tasks}))}.",
             data.curves,
         ),
         (

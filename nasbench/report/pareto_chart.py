@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from nasbench.report.data import Goal, TaskFacts
 
+HEIGHT = 330
+"""Pixels: fronts are steep where regret curves are flat."""
 _BEFORE, _BEYOND = 0.06, 0.16
 """Room around the exact front, in its widths: beyond its best and its worst values."""
 
@@ -39,10 +41,8 @@ class ParetoView(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The task, and where it has more than two objectives which of them."""
-        if len(self.facts.goals) == 2:
-            return self.facts.label
-        return f"{self.facts.label}: {metric_name(self.up.name)} against {metric_name(self.across.name)}"
+        """The task; the axes say which objectives."""
+        return self.facts.label
 
 
 def views_of(tasks: Sequence[TaskFacts]) -> Iterator[ParetoView]:
@@ -59,7 +59,7 @@ def pareto_fronts(frame: pd.DataFrame, view: ParetoView, styles: Styles, canvas:
         frame: `surfaces` of one task.
         view: what to draw.
         styles: of all strategies of the figure.
-        canvas: where to draw.
+        canvas: where to draw; its height is set.
     """
     import pandas as pd
 
@@ -68,11 +68,12 @@ def pareto_fronts(frame: pd.DataFrame, view: ParetoView, styles: Styles, canvas:
     windows = {
         axis: _window(frame[axis], exact[axis], goal.sign) for axis, goal in (("x", view.across), ("y", view.up))
     }
-    lined = len(view.facts.goals) == 2
+    lined = frame[(frame["kind"] != MEDIAN) & (len(view.facts.goals) == 2)]
     steps = [
-        _steps(part[["x", "y"]].to_numpy(dtype=float), view, windows).assign(strategy=strategy, kind=kind)
-        for (strategy, kind), part in frame[frame["kind"] != MEDIAN].groupby(["strategy", "kind"], sort=False)
-        if lined
+        _steps(part[["x", "y"]].to_numpy(dtype=float), view, windows).assign(
+            strategy=part["strategy"].iloc[0], kind=part["kind"].iloc[0]
+        )
+        for _, part in lined.groupby(["strategy", "kind"], sort=False)
     ]
     points = frame[frame["kind"] != ATTAINED].assign(place=0)
     drawn = pd.concat([*steps, points.assign(kind=points["kind"] + " point")], ignore_index=True)
@@ -88,19 +89,20 @@ def pareto_fronts(frame: pd.DataFrame, view: ParetoView, styles: Styles, canvas:
         alt.Tooltip("seed:Q", title="seed of the median run"),
     ]
     answers = {"tooltip": tips} if canvas.interactive else {}
+    # The exact front is drawn last and thin, so that what reaches it shows on both sides of it.
     layers = [
-        _of(data, EXACT).mark_line(interpolate="step-after", strokeWidth=1.5, clip=True).encode(**line),
-        _of(data, f"{EXACT} point").mark_point(size=22, filled=True, color=INK, opacity=1, clip=True).encode(
-            **place, **{**answers, "tooltip": tips[:3]} if answers else {}
-        ),
-        _of(data, ATTAINED).mark_line(interpolate="step-after", strokeWidth=2, clip=True).encode(
+        _of(data, ATTAINED).mark_line(interpolate="step-after", strokeWidth=2.5, clip=True).encode(
             **line, opacity=stress(canvas, 0.75)
         ),
-        _of(data, f"{MEDIAN} point").mark_point(size=46, filled=True, clip=True).encode(
-            **place, color=colours, opacity=stress(canvas, 0.9), **answers
+        _of(data, f"{MEDIAN} point").mark_circle(size=62, stroke="#ffffff", strokeWidth=0.8, clip=True).encode(
+            **place, color=colours, opacity=stress(canvas, 0.95), **answers
+        ),
+        _of(data, EXACT).mark_line(interpolate="step-after", strokeWidth=1.1, clip=True).encode(**line),
+        _of(data, f"{EXACT} point").mark_circle(size=16, color=INK, opacity=1, clip=True).encode(
+            **place, **({"tooltip": tips[:3]} if canvas.interactive else {})
         ),
     ]  # fmt: skip
-    return finish(layers, canvas, view.label)
+    return finish(layers, canvas._replace(height=HEIGHT), view.label)
 
 
 def _of(data: alt.InlineData, kind: str) -> alt.Chart:
@@ -133,7 +135,12 @@ def _axis(field: str, goal: Goal, window: tuple[float, float]) -> alt.X | alt.Y:
     unit = f" ({goal.unit})" if goal.unit and goal.unit != "count" else ""
     better = "larger" if goal.sign > 0 else "smaller"
     large = max(map(abs, window)) >= 1e4
-    axis = alt.Axis(title=f"{metric_name(goal.name)}{unit}, {better} is better", format="~s" if large else "~g",
-                    tickCount=6, grid=field == "y")  # fmt: skip
+    name = metric_name(goal.name.removesuffix(f"_{goal.unit}"))
+    axis = alt.Axis(
+        title=f"{name}{unit}, {better} is better",
+        labelExpr=f"format(datum.value, '{'~s' if large else '~g'}')",
+        tickCount=6,
+        grid=field == "y",
+    )
     scale = alt.Scale(domain=sorted(window), nice=False, zero=False)
     return (alt.X if field == "x" else alt.Y)(f"{field}:Q", axis=axis, scale=scale)
