@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.constraint import Constraint
+
 if TYPE_CHECKING:
     from nasbench.run import Run
 
 
-def incumbent_steps(trace: NDArray[Any], sign: int) -> NDArray[np.int64]:
+def feasible_mask(trace: NDArray[Any], bounds: Sequence[Constraint]) -> NDArray[np.bool_]:
+    """Which trials of a trace keep all constraints, `(n,)`."""
+    keeps = np.ones(len(trace), dtype=bool)
+    for position, bound in enumerate(bounds):
+        keeps &= bound.keeps(trace["constraint"][:, position])
+    return keeps
+
+
+def incumbent_steps(trace: NDArray[Any], sign: int, bounds: Sequence[Constraint] = ()) -> NDArray[np.int64]:
     """For each trial, the position of the incumbent after it (-1 before the first value).
 
     The incumbent is the best *observed* value among the trials at the highest epoch that the run
-    has reached so far; ties keep the earlier; a NaN never leads.
+    has reached so far; ties keep the earlier; a NaN never leads, nor does what breaks a constraint.
 
     Args:
         trace: a run's trace; several objectives count by the first.
         sign: +1 where larger is better, -1 where smaller is.
+        bounds: the task's constraints.
     """
     value = trace["value"] if trace["value"].ndim == 1 else trace["value"][:, 0]
+    value = np.where(feasible_mask(trace, bounds), value, np.nan) if bounds else value
     utility = np.where(np.isnan(value), -np.inf, sign * value)
     epoch = np.where(np.isnan(trace["epoch"]), 0.0, trace["epoch"])
     epoch = np.where(np.isnan(value), -np.inf, epoch)
@@ -33,18 +45,6 @@ def incumbent_steps(trace: NDArray[Any], sign: int) -> NDArray[np.int64]:
             best, level, leader = u, e, position
         steps[position] = leader
     return steps
-
-
-def pareto_mask(utility: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which rows of `(n, objectives)` (larger is better) no other row dominates; NaN rows never."""
-    n = len(utility)
-    known: NDArray[np.bool_] = np.asarray(~np.isnan(utility).any(axis=1))
-    keep = known.copy()
-    for i in range(n):
-        if keep[i]:
-            better = (utility >= utility[i]).all(axis=1) & (utility > utility[i]).any(axis=1)
-            keep[i] = not (better & known).any()
-    return keep
 
 
 class FrontStep(NamedTuple):
@@ -60,11 +60,16 @@ class FrontStep(NamedTuple):
 
 
 def observations_of(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """What `front_steps` takes of a run: utilities `(n, objectives)`, epochs `(n,)`, architectures `(n,)`."""
+    """What `front_steps` takes of a run: utilities `(n, objectives)`, epochs `(n,)`, architectures `(n,)`.
+
+    What breaks a constraint has no utility.
+    """
     signs = [objective.sign for objective in run.task.objectives]
     trace = run.trace
     architecture = np.unique(trace["genotype"], axis=0, return_inverse=True)[1].reshape(-1)
-    return trace["value"].reshape(len(trace), len(signs)) * np.array(signs), trace["epoch"], architecture
+    utility = trace["value"].reshape(len(trace), len(signs)) * np.array(signs)
+    utility[~feasible_mask(trace, run.task.bounds)] = np.nan
+    return utility, trace["epoch"], architecture
 
 
 def front_steps(

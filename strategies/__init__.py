@@ -20,8 +20,10 @@ REGISTRY = Registry(
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
+        "random-search-large": ("nasbench.strategies.baselines.random_search_large:RandomSearchLarge", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
+        "replay": ("nasbench.strategies.baselines.replay:Replay", None),
     },
     group="nasbench.strategies",
 )

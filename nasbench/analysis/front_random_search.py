@@ -92,16 +92,10 @@ class FrontLaw:
         return self._scored(rows, self._observed(rows, rng.random(len(rows))))
 
     def _observed(self, rows: NDArray[np.int64], pick: Floats) -> Floats:
-        """`(n, d)` utilities shown of rows: one training run, the same for all objectives, or the only number."""
-        shown = self._truth.shown
-        several = [column for column in shown if column.shape[1] > 1]
-        if several:
-            width = min(column.shape[1] for column in several)
-            exists = np.logical_and.reduce([~np.isnan(column[rows, :width]) for column in several])
-            order = np.argsort(~exists, axis=1, kind="stable")
-            run = order[np.arange(len(rows)), (pick * exists.sum(axis=1)).astype(np.int64)]
-        values = [column[rows, run] if column.shape[1] > 1 else column[rows, 0] for column in shown]
-        utilities: Floats = self._truth.signs * np.column_stack(values)
+        """`(n, d)` utilities shown of rows: those of one training run, the same for all objectives."""
+        truth = self._truth
+        run = truth.runs[rows, (pick * truth.counts[rows]).astype(np.int64)]
+        utilities: Floats = truth.signs * truth.shown[rows, run]
         return utilities
 
     # -- until as good ------------------------------------------------------------------------------

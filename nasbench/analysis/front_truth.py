@@ -8,7 +8,7 @@ place of the front's; an objective that is constant in the table is 0 everywhere
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.analysis.reference import best_known_genotypes, reference_of, shown_sample
+from nasbench.analysis.reference import best_known_genotypes, feasible_sample, reference_of, shown_sample
 from nasbench.analysis.task_truth import per_task
 from nasbench.analysis.truth import VALUE_TOLERANCE, Floats
 
@@ -36,15 +36,20 @@ class FrontTruth:
     Attributes:
         signs: `(d,)` +1 where larger values are better, -1 where smaller are.
         means: `(A, d)` mean over the existing training runs under the scoring protocol, NaN where an
-            architecture has none.
-        shown: d arrays `(A, R)` of all training runs that a search sees, R = 1 where only one number exists.
+            architecture has none or its means break a constraint.
+        shown: `(A, R, d)` what a search may be shown: the values of each training run, R = 1 where it sees one
+            number; NaN where a value is missing or the run breaks a constraint.
+        counts: `(A,)` how many of the R a row may show.
+        runs: `(A, R)` their numbers, left-aligned.
         listed: `(A,)` rows that a run of the task may ask for.
         best_known: `(k, d)` values of architectures beside these rows that may belong to the front, or None.
     """
 
     signs: NDArray[np.int64]
     means: Floats
-    shown: tuple[Floats, ...]
+    shown: Floats
+    counts: NDArray[np.int64]
+    runs: NDArray[np.int64]
     listed: NDArray[np.bool_]
     best_known: Floats | None = None
 
@@ -147,35 +152,64 @@ class FrontTruth:
 def front_truth_of(task: Task) -> FrontTruth:
     """The truth behind a task with several objectives, under its scoring protocol."""
     signs = np.array([objective.sign for objective in task.objectives])
-    names = [objective.name for objective in task.objectives]
-    bench = task.bench
-    if bench.tabular:
-        scored = task.score_protocol or task.protocol
-        return FrontTruth(
-            signs=signs,
-            means=np.column_stack([bench.mean(name, scored) for name in names]),
-            shown=tuple(shown_of(task, name) for name in names),
-            listed=task.listed,
-        )
-    surrogate = cast("SurrogateBenchmark", bench)
-    means = np.column_stack([reference_of(surrogate, name) for name in names])
+    if not task.bench.tabular:
+        return _sampled(task, signs)
+    bench, scored = task.bench, task.score_protocol or task.protocol
+    means = np.column_stack([bench.mean(objective.name, scored) for objective in task.objectives])
+    counts, runs = task.runs_of(task.protocol)
+    if task.repeat == "random":
+        columns = [bench.column(name, task.protocol)[:, : runs.shape[1]] for name in task.metrics]
+    else:
+        columns = [_one_number(task, name) for name in task.metrics]
+        counts, runs = np.ones_like(counts), np.zeros((len(counts), 1), dtype=np.int64)
     return FrontTruth(
         signs=signs,
-        means=means,
-        shown=tuple(shown_sample(task, objective, means[:, i]) for i, objective in enumerate(task.objectives)),
-        listed=np.ones(len(means), dtype=bool),
+        means=np.where(task.feasible[:, None], means, np.nan),
+        shown=_shown(task, columns),
+        counts=counts,
+        runs=runs,
+        listed=task.listed,
+    )
+
+
+def _sampled(task: Task, signs: NDArray[np.int64]) -> FrontTruth:
+    """The truth on a benchmark without a table: the front of its reference sample and of the best known values."""
+    bench = cast("SurrogateBenchmark", task.bench)
+    samples = [reference_of(bench, name) for name in task.metrics]
+    shown = _shown(task, [shown_sample(task, name, s) for name, s in zip(task.metrics, samples, strict=True)])
+    size, draws, objectives = shown.shape
+    return FrontTruth(
+        signs=signs,
+        means=np.where(feasible_sample(task)[:, None], np.column_stack(samples[:objectives]), np.nan),
+        shown=shown,
+        counts=np.full(size, draws),
+        runs=np.tile(np.arange(draws), (size, 1)),
+        listed=np.ones(size, dtype=bool),
         best_known=true_values(task, best_known_genotypes(task)),
     )
 
 
-def shown_of(task: Task, name: str) -> Floats:
-    """`(A, R)` what a search sees of one objective: R training runs, or one number."""
+def _one_number(task: Task, name: str) -> Floats:
+    """`(A, 1)` the only number that a search sees of a metric: the mean, the asked training run, or all there is."""
     if task.repeat == "mean":
         return task.bench.mean(name, task.protocol)[:, None]
     column = task.bench.column(name, task.protocol)
-    return column[:, [task.repeat]] if isinstance(task.repeat, int) and column.shape[1] > 1 else column
+    return column[:, [int(task.repeat)]] if column.shape[1] > 1 else column
+
+
+def _shown(task: Task, columns: Sequence[Floats]) -> Floats:
+    """`(A, R, d)` values of the objectives from `(A, R)` or `(A, 1)` columns of all metrics that a trial is told."""
+    columns = np.broadcast_arrays(*columns)
+    objectives = len(task.objectives)
+    shown = np.stack(columns[:objectives], axis=-1)
+    for bound, column in zip(task.bounds, columns[objectives:], strict=True):
+        shown[~bound.keeps(column)] = np.nan
+    return shown
 
 
 def true_values(task: Task, genotypes: Genotypes) -> Floats:
-    """`(n, d)` what a benchmark without a table predicts of architectures `(n, G)`."""
-    return np.column_stack([task.bench.query(genotypes, objective.name) for objective in task.objectives])
+    """`(n, d)` what a benchmark without a table predicts of architectures; NaN where that breaks a constraint."""
+    values = np.column_stack([task.bench.query(genotypes, objective.name) for objective in task.objectives])
+    for bound in task.bounds:
+        values[~bound.keeps(np.asarray(task.bench.query(genotypes, bound.name)))] = np.nan
+    return values

@@ -31,7 +31,7 @@ def incumbent_path(run: Run) -> Path:
     """Score a run's incumbents against its task's table."""
     task, trace = run.task, run.trace
     truth = truth_of(task)
-    step = incumbent_steps(trace, truth.sign)
+    step = incumbent_steps(trace, truth.sign, task.bounds)
     row = np.where(step >= 0, trace["row"][step], -1) if len(step) else step
     value = trace["value"] if trace["value"].ndim == 1 else trace["value"][:, 0]
     shown = np.where(row >= 0, task.repeat_shown(run.seed, np.maximum(row, 0)), -1)

@@ -34,6 +34,9 @@ def compare(
     seconds: Annotated[float | None, typer.Option(help="Budget in simulated seconds.")] = None,
     epochs: Annotated[float | None, typer.Option(help="Budget in training epochs.")] = None,
     objective: Annotated[str | None, typer.Option(help="Metric(s), comma-separated; by default the primary.")] = None,
+    constraint: Annotated[
+        list[str] | None, typer.Option(metavar="METRIC<=NUMBER", help="A bound to keep; may be given several times.")
+    ] = None,
     repeat: Annotated[str, typer.Option(help="random, mean (idealised) or the number of a training run.")] = "random",
     missing: Annotated[str, typer.Option(help="error or exclude: architectures without that run or value.")] = "error",
     charge: Annotated[str, typer.Option(help="all, unique or unique-class.")] = "all",
@@ -74,6 +77,7 @@ def compare(
             resume=resume,
             workers=workers,
             allow_test=allow_test,
+            constraints=constraint or (),
         )
         for name in expand(tasks)
     ]
