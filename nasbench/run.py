@@ -155,15 +155,10 @@ class Run:
         As for the incumbent, values of different fidelities are never compared: the set is that of
         the highest epoch at which the run has a value of every objective that keeps the constraints.
         """
-        from nasbench.incumbent import feasible_mask, pareto_mask
+        from nasbench.incumbent import front_steps, observations_of
 
-        value = self.trace["value"].reshape(len(self.trace), len(self.task.objectives))
-        known = ~np.isnan(value).any(axis=1) & feasible_mask(self.trace, self.task.bounds)
-        epoch = np.nan_to_num(self.trace["epoch"])
-        trace = self.trace[known & (epoch == epoch[known].max(initial=0.0))]
-        signs = np.array([objective.sign for objective in self.task.objectives])
-        keep = pareto_mask(trace["value"].reshape(len(trace), len(signs)) * signs)
-        return list(dict.fromkeys(tuple(g) for g in trace["genotype"][keep].tolist()))
+        steps = list(front_steps(*observations_of(self)))
+        return [tuple(genotype) for genotype in self.trace["genotype"][steps[-1].members].tolist()] if steps else []
 
     def to_frame(self) -> pd.DataFrame:
         """The trace as a data frame, one row a trial, with the architecture as text."""

@@ -309,8 +309,8 @@ class Task:
 
     @property
     def noise_known(self) -> bool:
-        """Whether the table has several training runs of the first objective."""
-        return self.bench.noise_known(self.objectives[0].name, self.protocol)
+        """Whether the table has several training runs of an objective."""
+        return any(self.bench.noise_known(objective.name, self.protocol) for objective in self.objectives)
 
     @property
     def searched_on_test(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -95,6 +95,28 @@ def _shown_to_keep(task: Task, runs: int) -> NDArray[np.bool_]:
     return keeps
 
 
+class Measure(NamedTuple):
+    """What the runs of a task are judged by.
+
+    Attributes:
+        name: `table regret`, or `hypervolume regret` where there are several objectives.
+        metric: the objective, several joined by `+`.
+        unit: of the regret; "" for a share.
+    """
+
+    name: str
+    metric: str
+    unit: str
+
+
+def measure_of(task: Task) -> Measure:
+    """What the runs of a task are judged by."""
+    names = [objective.name for objective in task.objectives]
+    if len(names) > 1:
+        return Measure("hypervolume regret", "+".join(names), "")
+    return Measure("table regret", names[0], task.bench.metrics_of(task.protocol)[names[0]].unit)
+
+
 def noise_label(task: Task) -> str:
     """How observations relate to training noise: `sampled`, `idealised`, `fixed run`, `noise unknown`.
 
@@ -110,7 +132,7 @@ def noise_label(task: Task) -> str:
 def noise_floor_of(task: Task) -> float | None:
     """The table's noise floor where it is one of the task's own objective, else None."""
     bench = task.bench
-    same = task.objectives[0].name == bench.objective
+    same = [objective.name for objective in task.objectives] == [bench.objective]
     return None if bench.noise_floor is None or not same else float(bench.noise_floor)
 
 
