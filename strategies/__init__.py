@@ -19,6 +19,8 @@ REGISTRY = Registry(
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
+        "lstm-controller": ("nasbench.strategies.reinforcement.lstm_controller:LSTMController", "torch"),
+        "ppo": ("nasbench.strategies.reinforcement.ppo:PPO", "torch"),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
