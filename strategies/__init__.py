@@ -28,6 +28,8 @@ REGISTRY = Registry(
             None,
         ),
         "nsga-ii": ("nasbench.strategies.multi_objective.nsga_ii:NSGAII", None),
+        "lstm-controller": ("nasbench.strategies.reinforcement.lstm_controller:LSTMController", "torch"),
+        "ppo": ("nasbench.strategies.reinforcement.ppo:PPO", "torch"),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "random-search-large": ("nasbench.strategies.baselines.random_search_large:RandomSearchLarge", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
