@@ -19,6 +19,7 @@ REGISTRY = Registry(
     {
         "bayesian-linear": ("nasbench.predictors.linear_regressors:BayesianLinear", None),
         "blend": ("nasbench.predictors.blend:Blend", None),
+        "dngo": ("nasbench.predictors.adaptive_basis:DNGO", None),
         "early-stopping": ("nasbench.predictors.score_regressors:EarlyStopping", None),
         "extra-trees": ("nasbench.predictors.tree_regressors:ExtraTrees", None),
         "gates": ("nasbench.predictors.graph_regressors:Gates", "torch"),

@@ -18,6 +18,7 @@ CELLS = NASBench201Space()
 GRID = GridSpace.of({"a": [1, 2, 3, 4], "b": ["x", "y", "z"], "c": [1, 2, 3, 4, 5, 6], "d": ["p", "q"]})
 GRAPH_NETWORK = {"steps": 12, "members": 3, "layers": 2, "width": 8, "hidden": 8}
 QUICK = {
+    "dngo": {"steps": 20, "width": 8},
     "extra-trees": {"n_estimators": 12},
     "gates": GRAPH_NETWORK,
     "gcn": GRAPH_NETWORK,

@@ -19,6 +19,7 @@ CELLS = NASBench201Space()
 QUICK = {
     "bayesian-linear": {},
     "blend": {},
+    "dngo": {"steps": 150},
     "extra-trees": {"n_estimators": 20},
     "gates": {"members": 3, "steps": 40},
     "gcn": {"members": 3, "steps": 40},
