@@ -14,7 +14,7 @@ def test_the_gradient_is_that_of_finite_differences(activation, loss):
     inputs = np.broadcast_to(ensemble._standardise(x), (2, 6, 3))
     targets = np.broadcast_to(y, (2, 6))
 
-    def loss():
+    def cost():
         errors = np.abs(ensemble._forward(inputs)[-1][:, :, 0] - targets)
         return (errors if loss == "absolute" else errors**2).mean(axis=1).sum()
 
@@ -22,9 +22,9 @@ def test_the_gradient_is_that_of_finite_differences(activation, loss):
         position = tuple(rng.integers(0, parameter.shape))
         kept, step = parameter[position], 1e-6
         parameter[position] = kept + step
-        above = loss()
+        above = cost()
         parameter[position] = kept - step
-        below = loss()
+        below = cost()
         parameter[position] = kept
         np.testing.assert_allclose((above - below) / (2 * step), gradient[position], atol=1e-6)
 
