@@ -42,7 +42,7 @@ _TREES = {
 _BOOSTED = {
     "learning_rate": Range(0.02, 0.4, log=True),
     "subsample": Range(0.5, 1.0),
-    "colsample_bytree": Range(0.2, 1.0),
+    "colsample_bynode": Range(0.2, 1.0),
 }
 _KERNEL = {"lengthscale": Range(0.5, 8.0, log=True), "noise": Range(0.01, 0.5, log=True)}
 
