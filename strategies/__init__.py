@@ -32,6 +32,7 @@ REGISTRY = Registry(
         "ppo": ("nasbench.strategies.reinforcement.ppo:PPO", "torch"),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "random-search-large": ("nasbench.strategies.baselines.random_search_large:RandomSearchLarge", None),
+        "rgpe": ("nasbench.strategies.bayesian.rgpe:RGPE", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
         "replay": ("nasbench.strategies.baselines.replay:Replay", None),

@@ -125,13 +125,19 @@ class GaussianProcessSearch(Strategy):
             return None
         values = np.full(len(utility), np.nan)
         values[told] = rank_gaussian(utility[told])
-        mean, sd, _ = self._model.predict(candidates, values, active, fixed=self._pool.fixed)
-        best = float(values[told].max())
+        mean, sd, best = self._predict(candidates, values, active)
         score = np.where(available, expected_improvement(mean, sd, best), -1.0)
         if score.max() <= 0:  # all improvements underflow: rank by their probability instead
             score = np.where(available, (mean - best) / sd, -np.inf)
         tied = np.flatnonzero(score >= score.max() - 1e-9 * abs(score.max()))
         return self._pool.draw(int(tied[int(self.rng.random() * len(tied))]), self.rng)
+
+    def _predict(
+        self, candidates: NDArray[np.float64], values: NDArray[np.float64], active: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Posterior means and standard deviations of the candidates `(m,)`, and the value to improve on."""
+        mean, sd, _ = self._model.predict(candidates, values, active, fixed=self._pool.fixed)
+        return mean, sd, float(np.nanmax(values[active]))
 
     def _random(self) -> Genotype | None:
         """An architecture that was not asked, for want of anything to learn from."""

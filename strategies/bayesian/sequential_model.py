@@ -53,6 +53,7 @@ class SequentialModel:
 
     Attributes:
         hyperparameters: of the last fit, or the prior medians before.
+        groups: as given.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class SequentialModel:
         spread = lengthscale * typical_distance(features)
         self.hyperparameters = Hyperparameters((spread,) * len(groups), noise)
         self._prior = Prior(self.hyperparameters)
-        self._groups, self._initial, self._refit = groups, initial, refit
+        self.groups, self._initial, self._refit = groups, initial, refit
         self._capacity = min(evaluations or _CAPACITY, _CAPACITY)
         self._refit_at = 0
         self._features: list[Floats] = []
@@ -79,6 +80,10 @@ class SequentialModel:
     def add(self, features: Floats) -> None:
         """One more trial, with its `(d,)` features; trials are numbered from 0."""
         self._features.append(features)
+
+    def features(self, trials: NDArray[np.int64]) -> Floats:
+        """Features `(n, d)` of the numbered trials."""
+        return np.array([self._features[number] for number in trials.tolist()])
 
     def predict(self, candidates: Floats, values: Floats, active: NDArray[np.int64], *, fixed: bool) -> Prediction:
         """The posterior given the active trials; those in flight take part with their posterior mean.
@@ -104,7 +109,7 @@ class SequentialModel:
         refit = len(told) >= self._refit_at
         if refit:
             start = self.hyperparameters
-            self.hyperparameters = fit(features[told], values[told], self._groups, start, self._prior)
+            self.hyperparameters = fit(features[told], values[told], self.groups, start, self._prior)
             self._refit_at = max(self._initial, ceil(self._refit * len(told)), len(told) + 1)
         posterior, known = self._posterior, set(self._conditioned)
         if posterior is None or refit or not fixed or not known.issubset(active.tolist()):
@@ -122,4 +127,4 @@ class SequentialModel:
             self._posterior.restart(self.hyperparameters)
             return self._posterior
         dtype = np.float32 if len(candidates) > _SINGLE_PRECISION else np.float64
-        return Posterior(candidates, self._groups, self.hyperparameters, self._capacity, dtype)
+        return Posterior(candidates, self.groups, self.hyperparameters, self._capacity, dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import floor, log, prod
 from typing import NamedTuple
 
@@ -61,7 +62,7 @@ def ladder(fidelities: Sequence[int], eta: int, min_epochs: int | None) -> Ladde
     epochs = (*sorted(nearest - {full}), full)
     if len(epochs) == 1:
         epochs = (trained[-2], full)
-    shares = [eta ** max(1, round(log(high / low, eta))) for low, high in zip(epochs, epochs[1:], strict=False)]
+    shares = [eta ** max(1, round(log(high / low, eta))) for low, high in pairwise(epochs)]
     return Ladder(epochs, tuple(shares))
 
 

@@ -85,7 +85,10 @@ PARTS = {
     "nasbench.predictors.ranking_losses",
     "nasbench.predictors.sequence_networks",
 }
-"""Parts of a listed module (here `graph_regressors` and `sequence_regressors`) that need its extra; any other importer of them would fail."""
+"""Parts of a listed module (here `graph_regressors` and `sequence_regressors`) that need its extra.
+
+Any other importer of them would fail.
+"""
 
 
 def modules():
