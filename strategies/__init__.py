@@ -17,13 +17,16 @@ REGISTRY = Registry(
     "strategy",
     {
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
+        "ehvi": ("nasbench.strategies.multi_objective.ehvi:ExpectedHypervolumeImprovement", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
+        "local-pareto-search": ("nasbench.strategies.multi_objective.local_pareto_search:LocalParetoSearch", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
         "mo-regularized-evolution": (
             "nasbench.strategies.multi_objective.mo_regularized_evolution:MultiObjectiveRegularizedEvolution",
             None,
         ),
         "nsga-ii": ("nasbench.strategies.multi_objective.nsga_ii:NSGAII", None),
+        "parego": ("nasbench.strategies.multi_objective.parego:ParEGO", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),

@@ -44,6 +44,13 @@ def evaluated(problem: Problem, genotype: Genotype, observation: Observation) ->
     return Evaluated(genotype, losses, inf if failed else 0.0)
 
 
+def dominates(one: Evaluated, other: Evaluated) -> bool:
+    """Whether an architecture is at least as good in all objectives and better in one, or less infeasible."""
+    if one.violation or other.violation:
+        return one.violation < other.violation
+    return one.losses != other.losses and all(a <= b for a, b in zip(one.losses, other.losses, strict=True))
+
+
 def non_dominated_ranks(losses: Floats, violations: Floats | None = None) -> NDArray[np.int64]:
     """The front that each point is on, `(n,)`: 0 for what nothing dominates, 1 for what only those do, ...
 
