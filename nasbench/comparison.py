@@ -63,6 +63,12 @@ class Comparison:
 
         return finals(self.runs)
 
+    def fronts(self) -> pd.DataFrame:
+        """The final Pareto sets of tasks with several objectives: see `nasbench.analysis.fronts.fronts`."""
+        from nasbench.analysis.fronts import fronts
+
+        return fronts(self.runs)
+
     def verdict(self) -> list[str]:
         """The verdict in words, every pair."""
         from nasbench.analysis.verdict import verdict

@@ -35,7 +35,7 @@ class Located(NamedTuple):
 
 
 class Level(NamedTuple):
-    """One fidelity: its protocol, `(A, R)` values an objective, `(A, R)` seconds or None, its epochs."""
+    """One fidelity: its protocol, `(A, R)` values a metric (objectives first), `(A, R)` seconds or None, its epochs."""
 
     protocol: str
     values: tuple[Floats, ...]
@@ -121,6 +121,8 @@ class Evaluator:
         price = None if level.seconds is None else _reader(level.seconds)
         flat_price = epochs if epochs == epochs else 1.0
         resume = task.fidelity == "curve" and task.resume
+        bounds = task.bounds
+        objectives = len(task.objectives)
         counts, numbers, width, fixed = self._runs_shown(level)
         pick = uniform_picker(self._key)
 
@@ -140,9 +142,13 @@ class Evaluator:
             ok = value == value
             if others:
                 found = (value, *(read_other(row, number) for read_other in others))
-                ok = all(v == v for v in found)
+                ok = all(v == v for v in found[:objectives])
             cost = flat_price if price is None else price(row, number)
-            observation = Observation(found, cost if cost == cost else 0.0, "ok" if ok else "failed")
+            constrained = found[objectives:]
+            status = "ok" if ok else "failed"
+            if ok and any(bound.violation(v) > 0 for bound, v in zip(bounds, constrained, strict=True)):
+                status = "infeasible"
+            observation = Observation(found[:objectives], cost if cost == cost else 0.0, status, constrained)
             return row, epochs, observation, known_epochs, True
 
         def resumed(outcome: Outcome) -> Outcome:
@@ -179,17 +185,22 @@ class Evaluator:
     def _columns(self, epoch: int | None) -> Level:
         task, bench, full = self._task, self._task.bench, self._full
         protocol = bench.protocol(task.protocol).name
-        names = [o.name for o in task.objectives]
         if task.fidelity == "protocols" and epoch is not None:
             protocol = next(name for length, name in task.ladder if length == epoch)
             full = epoch
         seconds = bench.column("train_seconds", protocol) if task.has_times else None
         if task.fidelity == "curve" and epoch is not None and epoch != full:
-            values = tuple(self._at_epoch(name, epoch) for name in names)
+            curves = bench.protocol(task.protocol).curve
+            values = tuple(
+                self._at_epoch(name, epoch)
+                if name in curves and epoch in curves[name].epochs
+                else bench.column(name, protocol)  # a constrained cost, the same after any number of epochs
+                for name in task.metrics
+            )
             seconds = None if seconds is None or full is None else self._seconds_at(seconds, epoch, full)
             length = float(epoch)
         else:
-            values = tuple(bench.column(name, protocol) for name in names)
+            values = tuple(bench.column(name, protocol) for name in task.metrics)
             length = float(full) if full is not None else float("nan")
         if task.repeat == "mean":
             values = tuple(repeat_mean(v)[:, None] for v in values)

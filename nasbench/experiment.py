@@ -66,7 +66,7 @@ def plan(tasks: Sequence[Task], strategies: Sequence[tuple[Strategy, Entry]], se
     if not tasks or not strategies or not numbers:
         raise TaskError("a comparison needs at least one task, one strategy and one seed")
     planned = [
-        Planned(run_key(task, entry, seed), task, strategy, entry, seed)
+        Planned(run_key(task, entry, seed, strategy.uses), task, strategy, entry, seed)
         for seed in numbers
         for task in tasks
         for strategy, entry in strategies

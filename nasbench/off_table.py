@@ -34,8 +34,8 @@ class OffTableEvaluator:
 
     def __init__(self, task: Task, seed: int) -> None:
         self._task, self._bench = task, cast("SurrogateBenchmark", task.bench)
-        self._names = [o.name for o in task.objectives]
-        self._signs = [o.sign for o in task.objectives]
+        self._names = list(task.metrics)
+        self._signs = [1 if task.bench.metric(name, task.protocol).sign > 0 else -1 for name in self._names]
         self._full = task.recipe_epochs
         self._epochs = float("nan") if self._full is None else float(self._full)
         self._paid_epochs = float(self._full or 0)
@@ -96,8 +96,12 @@ class OffTableEvaluator:
             by_class = self._task.charge == "unique-class"
             group = self._bench.full_space.canonical([genotype])[0].tolist() if by_class else genotype
             self._groups.append(tuple(group))
+        objectives, bounds = len(self._task.objectives), self._task.bounds
+        constrained = tuple(shown[objectives:])
+        broken = any(bound.violation(value) > 0 for bound, value in zip(bounds, constrained, strict=True))
         cost = self._flat_price if seconds is None else seconds
-        self._outcomes.append((number, self._epochs, Observation(tuple(shown), cost), self._paid_epochs, True))
+        told = Observation(tuple(shown[:objectives]), cost, "infeasible" if broken else "ok", constrained)
+        self._outcomes.append((number, self._epochs, told, self._paid_epochs, True))
         return number
 
     def _predictions(self, genotype: Genotype) -> tuple[list[float], float | None]:

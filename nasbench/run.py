@@ -29,9 +29,13 @@ class Ledger(NamedTuple):
         unique_classes: distinct canonical classes among them.
         repeated: raw minus unique.
         failed: trials whose objective the table does not hold.
+        infeasible: trials that broke a constraint.
         charged: evaluations charged under the task's policy.
         seconds: simulated wall-clock at the last counted trial's end.
         epochs: simulated training epochs, summed over workers (NaN where unknown).
+        extra_seconds: simulated seconds spent outside of trainings (on proxies, on a supernet); part of `seconds`
+            where the dataset has training times.
+        source_observations: evaluations of other tasks that the strategy was shown.
     """
 
     raw: int
@@ -42,6 +46,9 @@ class Ledger(NamedTuple):
     charged: int
     seconds: float
     epochs: float
+    infeasible: int = 0
+    extra_seconds: float = 0.0
+    source_observations: int = 0
 
 
 class Entry(NamedTuple):
@@ -62,8 +69,9 @@ class Entry(NamedTuple):
     salt: str = ""
 
 
-def trace_dtype(length: int, objectives: int) -> np.dtype[Any]:
+def trace_dtype(length: int, objectives: int, constraints: int = 0) -> np.dtype[Any]:
     """The structured dtype of a trace: one record a counted trial, in order of completion."""
+    constrained: list[Any] = [("constraint", "<f8", (constraints,))] if constraints else []
     return np.dtype(
         [
             ("genotype", "<i4", (length,)),
@@ -74,6 +82,7 @@ def trace_dtype(length: int, objectives: int) -> np.dtype[Any]:
             ("start", "<f8"),
             ("finish", "<f8"),
             ("worker", "<i4"),
+            *constrained,
         ]
     )
 
@@ -95,7 +104,8 @@ class Run:
         entry: the strategy as entered.
         seed: the run's seed.
         trace: structured array, see `trace_dtype`; `row` is -1 where a genotype has no table row,
-            `epoch` is NaN where the dataset declares none, `value` in the metric's own direction.
+            `epoch` is NaN where the dataset declares none, `value` in the metric's own direction;
+            `constraint`, the values of constrained metrics, only where the task has constraints.
         ledger: what was spent.
         stop: `budget`, `stalled`, `exhausted` or `failed`.
         error: the strategy's error where `stop` is `failed`, else "".
@@ -128,13 +138,14 @@ class Run:
         """The incumbent: best observed value at the highest epoch reached (ties: the earlier).
 
         Raises:
-            ValueError: no trial of the run gave a value.
+            ValueError: no trial of the run gave a value that keeps the constraints.
         """
         from nasbench.incumbent import incumbent_steps
 
-        steps = incumbent_steps(self.trace, self.task.objectives[0].sign)
+        steps = incumbent_steps(self.trace, self.task.objectives[0].sign, self.task.bounds)
         if not len(steps) or steps[-1] < 0:
-            raise ValueError("no trial of this run gave a value, so there is no best architecture")
+            kept = f" that keeps {' and '.join(self.task.constraints)}" if self.task.constraints else ""
+            raise ValueError(f"no trial of this run gave a value{kept}, so there is no best architecture")
         return tuple(self.trace["genotype"][steps[-1]].tolist())
 
     @property
@@ -142,17 +153,12 @@ class Run:
         """The Pareto set of the observed values, each architecture once, in order of discovery.
 
         As for the incumbent, values of different fidelities are never compared: the set is that of
-        the highest epoch at which the run has a value of every objective.
+        the highest epoch at which the run has a value of every objective that keeps the constraints.
         """
-        from nasbench.incumbent import pareto_mask
+        from nasbench.incumbent import front_steps, observations_of
 
-        value = self.trace["value"].reshape(len(self.trace), len(self.task.objectives))
-        known = ~np.isnan(value).any(axis=1)
-        epoch = np.nan_to_num(self.trace["epoch"])
-        trace = self.trace[known & (epoch == epoch[known].max(initial=0.0))]
-        signs = np.array([objective.sign for objective in self.task.objectives])
-        keep = pareto_mask(trace["value"].reshape(len(trace), len(signs)) * signs)
-        return list(dict.fromkeys(tuple(g) for g in trace["genotype"][keep].tolist()))
+        steps = list(front_steps(*observations_of(self)))
+        return [tuple(genotype) for genotype in self.trace["genotype"][steps[-1].members].tolist()] if steps else []
 
     def to_frame(self) -> pd.DataFrame:
         """The trace as a data frame, one row a trial, with the architecture as text."""
@@ -165,4 +171,6 @@ class Run:
         value = self.trace["value"].reshape(len(self.trace), len(self.task.objectives))
         for position, objective in enumerate(self.task.objectives):
             columns[objective.name] = value[:, position]
+        for position, bound in enumerate(self.task.bounds):
+            columns.setdefault(bound.name, self.trace["constraint"][:, position])
         return pd.DataFrame(columns)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import StrategyError, TaskError
 from nasbench.evaluation import Evaluator, Outcome
+from nasbench.knowledge import TableKnowledge, knowledge_digests
 from nasbench.off_table import OffTableEvaluator
 from nasbench.problem import Trial
 from nasbench.run import TRACE_VERSION, Entry, Ledger, Run, trace_dtype
@@ -60,10 +61,17 @@ def _init_values(strategy: Strategy) -> dict[str, Any]:
     return {f.name: plain(getattr(strategy, f.name)) for f in fields(strategy) if f.init}
 
 
-def run_key(task: Task, entry: Entry, seed: int) -> str:
-    """sha256 of all that determines a run: what it reads, the task, the strategy, the seed."""
+def run_key(task: Task, entry: Entry, seed: int, uses: Sequence[str] = ()) -> str:
+    """sha256 of all that determines a run: what it reads, the task, the strategy, the seed.
+
+    Args:
+        task: the task.
+        entry: the strategy as entered.
+        seed: of the run.
+        uses: outside knowledge that the strategy declares to read.
+    """
     bench = task.bench
-    reads = {o.name for o in task.objectives} | ({"train_seconds"} if task.has_times else set())
+    reads = set(task.metrics) | ({"train_seconds"} if task.has_times else set())
     protocols = bench.protocols if task.fidelity == "protocols" else [bench.protocol(task.protocol).name]
     digests = {
         f"{protocol}/{name}": bench.digest(name, protocol)
@@ -73,6 +81,8 @@ def run_key(task: Task, entry: Entry, seed: int) -> str:
     }
     if task.charge == "unique-class" and bench.tabular:
         digests["classes"] = hashlib.sha256(bench.classes.tobytes()).hexdigest()
+    if uses:
+        digests.update({f"uses {name}": digest for name, digest in knowledge_digests(task, uses).items()})
     identity = {
         "columns": digests,
         "recipes": [task.recipe_epochs, *task.fidelities],
@@ -126,7 +136,7 @@ def search(
         if raise_errors:
             raise
         driver.stop, error = "failed", traceback.format_exc()
-    return driver.result(run_key(task, entry, seed), entry, error)
+    return driver.result(run_key(task, entry, seed, strategy.uses), entry, error)
 
 
 def check_seed(seed: object) -> int:
@@ -175,6 +185,9 @@ class _Driver:
         self.starts: list[float] = []
         self.finishes: list[float] = []
         self.ask_seconds = self.tell_seconds = 0.0
+        self.problem = task.problem(seed)
+        if strategy.uses:
+            self.problem.knowledge = TableKnowledge(task, seed, strategy.uses, self.problem.spend)
 
     @cached_property
     def evaluator(self) -> Evaluator | OffTableEvaluator:
@@ -183,7 +196,7 @@ class _Driver:
 
     def start(self, rng: np.random.Generator) -> None:
         begin = perf_counter()
-        self.strategy.start(self.task.problem(self.seed), rng)
+        self.strategy.start(self.problem, rng)
         self.ask_seconds += perf_counter() - begin
 
     def drive(self) -> None:
@@ -201,6 +214,7 @@ class _Driver:
         clock, charged, raw, moved, still, trained, over = 0.0, 0, 0, 0, 0, 0.0, False
         counted, by_seconds, by_epochs = task.evaluations is not None, seconds < math.inf, epochs < math.inf
         cap, resumes = RAW_CAP * evaluations, task.fidelity == "curve" and task.resume
+        problem, timed, paid, ready = self.problem, task.has_times, 0.0, 0.0
         ask_seconds = tell_seconds = 0.0
         while True:
             while idle and not over:
@@ -213,6 +227,8 @@ class _Driver:
                 begin = perf_counter()
                 trials = ask(room)
                 ask_seconds += perf_counter() - begin
+                if problem.spent > paid:  # the strategy was at work itself, and its trials begin when it is done
+                    ready, paid = max(ready, clock) + (problem.spent - paid if timed else 0.0), problem.spent
                 if not trials:
                     if not running:
                         self.stop, over = "exhausted", True
@@ -225,10 +241,11 @@ class _Driver:
                     if trained > epochs:
                         over = True
                         break
-                    finish = clock + outcome[2].cost
+                    begun = clock if clock > ready else ready
+                    finish = begun + outcome[2].cost
                     if resumes or not outcome[4]:
-                        finish += _waiting(outcome, running, clock)
-                    event = (finish, raw, idle.pop(), trial, outcome, clock)
+                        finish += _waiting(outcome, running, begun)
+                    event = (finish, raw, idle.pop(), trial, outcome, begun)
                     if running:
                         heappush(running, event)
                     else:
@@ -268,11 +285,14 @@ class _Driver:
 
     def result(self, key: str, entry: Entry, error: str) -> Run:
         task, outcomes = self.task, self.outcomes
-        trace = np.zeros(len(outcomes), dtype=trace_dtype(task.space.length, len(task.objectives)))
+        layout = trace_dtype(task.space.length, len(task.objectives), len(task.bounds))
+        trace = np.zeros(len(outcomes), dtype=layout)
         numbers = classes = np.empty(0, dtype=np.int64)
         if outcomes:
             first, epochs, observations, _, _ = zip(*outcomes, strict=True)
-            values, costs, _ = zip(*observations, strict=True)
+            values, costs, _, constraints = zip(*observations, strict=True)
+            if task.bounds:
+                trace["constraint"] = constraints
             flat = np.fromiter(chain.from_iterable(values), float).reshape(trace["value"].shape)
             numbers = np.fromiter(first, np.int64)
             trace["value"] = flat
@@ -292,7 +312,10 @@ class _Driver:
             entry=entry,
             seed=self.seed,
             trace=trace,
-            ledger=_ledger(task, trace, outcomes, numbers, classes),
+            ledger=_ledger(task, trace, outcomes, numbers, classes)._replace(
+                extra_seconds=self.problem.spent,
+                source_observations=self.problem.knowledge.source_observations,
+            ),
             stop=self.stop,
             error=error,
             fit_seconds=self.tell_seconds,
@@ -312,7 +335,7 @@ def _waiting(outcome: Outcome, running: list[Event], clock: float) -> float:
         for finish, _, _, _, other, _ in running
         if (other[0] == row if charged else other[2].values is observation.values)
     ]
-    return max(ends, default=clock) - clock
+    return max(max(ends, default=clock) - clock, 0.0)
 
 
 def _ledger(
@@ -334,4 +357,5 @@ def _ledger(
         charged=sum(map(itemgetter(4), outcomes)),
         seconds=float(trace["finish"].max(initial=0.0)),
         epochs=float(sum(map(itemgetter(3), outcomes))) if task.recipe_epochs is not None else math.nan,
+        infeasible=sum(outcome[2].status == "infeasible" for outcome in outcomes) if task.bounds else 0,
     )

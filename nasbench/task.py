@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nasbench.benchmark import Benchmark, load
+from nasbench.constraint import Constraint
 from nasbench.errors import TaskError
 from nasbench.problem import Direction, Objective, Problem
 from nasbench.space import Genotype, SearchSpace
@@ -64,6 +65,9 @@ class Task:
         resume: whether a `curve` trial pays only what it adds to the same run's earlier epochs.
         workers: simulated asynchronous workers.
         allow_test: search on a test column knowingly; every report then says so.
+        constraints: bounds such as `params<=1e6` or `latency_ms<=5`. A trial that breaks one is
+            evaluated and charged, is told with `status="infeasible"`, and never leads. Regret is
+            then against the best architecture that keeps them.
 
     Raises:
         TaskError: the task cannot be run as asked.
@@ -83,6 +87,7 @@ class Task:
     resume: bool = True
     workers: int = 1
     allow_test: bool = False
+    constraints: Sequence[str] = ()
     objectives: tuple[Objective, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +99,7 @@ class Task:
         names = self._objective_names()
         self._set(objective=names[0] if len(names) == 1 else tuple(names))
         self._set(objectives=tuple(self._objective(n) for n in names))
+        self._check_constraints()
         self._check_repeat()
         self._check_times()
 
@@ -153,6 +159,20 @@ class Task:
         direction: Direction = "maximize" if metric.sign > 0 else "minimize"
         return Objective(name, direction, functional=metric.functional)
 
+    def _check_constraints(self) -> None:
+        given = [self.constraints] if isinstance(self.constraints, str) else list(self.constraints)
+        bounds = [Constraint.parse(text) for text in given]
+        self._set(constraints=tuple(map(str, bounds)))
+        for bound in bounds:
+            self._objective(bound.name)  # the same metrics, and the same ban on test columns
+            if self.fidelity == "curve" and self.bench.metric(bound.name, self.protocol).functional:
+                raise TaskError(
+                    f"{bound.name} changes along a training, so with fidelity='curve' its final value must not be "
+                    "known early; constrain a cost (params, flops, latency, energy), or leave out fidelity"
+                )
+        if bounds and self.bench.tabular and not self.feasible.any():
+            raise TaskError(f"no architecture of {self.benchmark} keeps {' and '.join(self.constraints)}")
+
     def _check_repeat(self) -> None:
         if isinstance(self.repeat, str):
             if self.repeat not in ("random", "mean"):
@@ -203,11 +223,12 @@ class Task:
         return load(self.benchmark)
 
     def _lacking(self) -> NDArray[np.bool_]:
-        """Which rows lack what the task shows: the asked training run, or every run, of an objective; `(A,)`."""
+        """Which rows lack what the task shows: the asked training run, or every run, of a metric; `(A,)`."""
         lacking = np.zeros(len(self.bench), dtype=bool)
-        for objective in self.objectives:
-            values = self.bench.column(objective.name, self.protocol)
-            single = values.shape[1] == 1 and not objective.functional
+        metrics = self.bench.metrics_of(self.protocol)
+        for name in self.metrics:
+            values = self.bench.column(name, self.protocol)
+            single = values.shape[1] == 1 and not metrics[name].functional
             if single and self.missing != "exclude":
                 continue  # a trial that meets the gap fails
             if isinstance(self.repeat, str) or single:
@@ -215,6 +236,25 @@ class Task:
             else:
                 lacking |= np.isnan(values[:, self.repeat]) if self.repeat < values.shape[1] else True
         return lacking
+
+    @cached_property
+    def bounds(self) -> tuple[Constraint, ...]:
+        """The constraints, parsed."""
+        return tuple(map(Constraint.parse, self.constraints))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What a trial is told: the objectives, then the constrained metrics."""
+        return (*(o.name for o in self.objectives), *(bound.name for bound in self.bounds))
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """Which rows keep the constraints by their means under the scoring protocol, `(A,)`."""
+        scored = self.score_protocol or self.protocol
+        keeps = np.ones(len(self.bench), dtype=bool)
+        for bound in self.bounds:
+            keeps &= bound.keeps(self.bench.mean(bound.name, scored))
+        return keeps
 
     @property
     def listed(self) -> NDArray[np.bool_]:
@@ -256,7 +296,7 @@ class Task:
     @property
     def ladder(self) -> list[tuple[int, str]]:
         """(epochs, name) of each protocol that holds all that the task reads, the task's own first."""
-        reads = {o.name for o in self.objectives} | ({"train_seconds"} if self.has_times else set())
+        reads = set(self.metrics) | ({"train_seconds"} if self.has_times else set())
         own = self.bench.protocol(self.protocol).name
         names = [own, *(name for name in self.bench.protocols if name != own)]
         recipes = [(self.bench.protocols[name].epochs, name) for name in names]
@@ -269,14 +309,14 @@ class Task:
 
     @property
     def noise_known(self) -> bool:
-        """Whether the table has several training runs of the first objective."""
-        return self.bench.noise_known(self.objectives[0].name, self.protocol)
+        """Whether the table has several training runs of an objective."""
+        return any(self.bench.noise_known(objective.name, self.protocol) for objective in self.objectives)
 
     @property
     def searched_on_test(self) -> bool:
-        """Whether an objective is a test column."""
+        """Whether an objective or a constrained metric is a test column."""
         metrics = self.bench.metrics_of(self.protocol)
-        return any(metrics[o.name].is_test for o in self.objectives)
+        return any(metrics[name].is_test for name in self.metrics)
 
     @property
     def memory(self) -> Memory:
@@ -310,6 +350,7 @@ class Task:
             "resume": self.resume,
             "workers": self.workers,
             "allow_test": self.allow_test,
+            **({"constraints": list(self.constraints)} if self.constraints else {}),
         }
 
     @classmethod
@@ -342,6 +383,7 @@ class Task:
             extras.append(self.fidelity)
         if self.workers > 1:
             extras.append(f"{self.workers} workers")
+        extras.extend(self.constraints)
         if self.searched_on_test:
             extras.append("searched on test")
         return f"{self.benchmark} ({', '.join(extras)})" if extras else self.benchmark
@@ -366,19 +408,20 @@ class Task:
             epochs=self.epochs,
             fidelities=self.fidelities,
             workers=self.workers,
+            constraints=self.bounds,
         )
 
     def runs_of(self, protocol: str | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The training runs that a row may show under a protocol: those that every objective has.
+        """The training runs that a row may show under a protocol: those that every metric has.
 
         Returns:
-            Their counts `(A,)` and, left-aligned, their numbers `(A, R)`. An objective of which only a
+            Their counts `(A,)` and, left-aligned, their numbers `(A, R)`. A metric of which only a
             mean was published goes with any run.
         """
         name = self.bench.protocol(protocol).name
         runs = self.memory.runs
         if name not in runs:
-            columns = [self.bench.column(o.name, name) for o in self.objectives]
+            columns = [self.bench.column(metric, name) for metric in self.metrics]
             several = [column for column in columns if column.shape[1] > 1] or columns[:1]
             width = min(column.shape[1] for column in several)
             exists = np.logical_and.reduce([~np.isnan(column[:, :width]) for column in several])

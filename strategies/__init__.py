@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 REGISTRY = Registry(
     "strategy",
     {
+        "asha": ("nasbench.strategies.multi_fidelity.asha:ASHA", None),
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
         "ehvi": ("nasbench.strategies.multi_objective.ehvi:ExpectedHypervolumeImprovement", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
         "local-pareto-search": ("nasbench.strategies.multi_objective.local_pareto_search:LocalParetoSearch", None),
+        "bohb": ("nasbench.strategies.multi_fidelity.bohb:BOHB", None),
+        "dehb": ("nasbench.strategies.multi_fidelity.dehb:DEHB", None),
+        "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
+        "hyperband": ("nasbench.strategies.multi_fidelity.hyperband:Hyperband", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
         "mo-regularized-evolution": (
             "nasbench.strategies.multi_objective.mo_regularized_evolution:MultiObjectiveRegularizedEvolution",
@@ -27,9 +32,14 @@ REGISTRY = Registry(
         ),
         "nsga-ii": ("nasbench.strategies.multi_objective.nsga_ii:NSGAII", None),
         "parego": ("nasbench.strategies.multi_objective.parego:ParEGO", None),
+        "lstm-controller": ("nasbench.strategies.reinforcement.lstm_controller:LSTMController", "torch"),
+        "ppo": ("nasbench.strategies.reinforcement.ppo:PPO", "torch"),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
+        "random-search-large": ("nasbench.strategies.baselines.random_search_large:RandomSearchLarge", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
+        "replay": ("nasbench.strategies.baselines.replay:Replay", None),
+        "successive-halving": ("nasbench.strategies.multi_fidelity.successive_halving:SuccessiveHalving", None),
     },
     group="nasbench.strategies",
 )

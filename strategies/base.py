@@ -86,6 +86,18 @@ class Strategy(ABC):
     def tell(self, trial: Trial, observation: Observation) -> None:
         """The outcome of a trial; trials finish in any order, a failed one has NaN values."""
 
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A trial that somebody else proposes; its outcome is told like that of any other.
+
+        A strategy whose `tell` looks a trial up among those that it asked overrides this, to take it in
+        as if it had been its own.
+
+        Args:
+            genotype: an architecture of the problem's space, asked before or not.
+            epoch: fidelity to train to, or None for the full one.
+        """
+        return self._trial(genotype, epoch)
+
     def _trial(self, genotype: Genotype, epoch: int | None = None) -> Trial:
         """A new numbered trial."""
         number = self._asked

@@ -45,6 +45,7 @@ RULES: dict[str, str] = {
     "hash-seed": "trials do not depend on PYTHONHASHSEED (the order of a set of strings)",
     "information": "a strategy that declares no uses loads no table: it knows what it is told",
     "direction": "minimising the negated values gives the same trials as maximising the values",
+    "adopt": "an architecture that somebody else proposes is adopted, told and never fatal",
     "objectives": "fewer objectives than min_objectives or more than max_objectives are refused with a StrategyError",
 }
 """rule -> what it asks for. `hash-seed` and `information` are checked in a new interpreter, and only
@@ -78,7 +79,8 @@ def check_strategy(strategy: Strategy, space: SearchSpace | None = None, *, fide
     It is driven about 300 evaluations in all: one at a time, in batches and with four workers whose
     trials finish out of order; on grids of categorical and ordered choices and on a constrained
     space; maximising and minimising; with failed trials, with nothing but failed trials; until
-    a space of twelve architectures is exhausted. Call it from a test of your own:
+    a space of twelve architectures is exhausted; under a constraint; with trials that somebody else
+    proposes in between. Call it from a test of your own:
 
         def test_contract():
             check_strategy(MyStrategy(patience=3))
@@ -93,7 +95,7 @@ def check_strategy(strategy: Strategy, space: SearchSpace | None = None, *, fide
         ConformanceError: names the first rule that was broken, and how.
     """
     _check_declaration(strategy)
-    with _one_thread(strategy):
+    with _one_thread(strategy), _global_random(0):
         before = _snapshot(strategy)
         driver = _Driver(strategy, tuple(fidelities))
         _check_manners(driver, space)
@@ -124,7 +126,16 @@ class _Driver:
         except Exception as error:
             self.fail("error", f"{what} raised {type(error).__name__}: {error}", error)
 
-    def run(self, landscape: Landscape, evaluations: int, *, seed: int = 0, workers: int = 1, batch: int = 1) -> Trace:
+    def run(
+        self,
+        landscape: Landscape,
+        evaluations: int,
+        *,
+        seed: int = 0,
+        workers: int = 1,
+        batch: int = 1,
+        adopt: int = 0,
+    ) -> Trace:
         """The trials of one run in the order they were asked.
 
         Args:
@@ -133,6 +144,7 @@ class _Driver:
             seed: of the design, of the strategy's generator and of the order of completion.
             workers: trials in flight; with more than one they finish in random order.
             batch: how many trials one ask wants where one worker evaluates them in turn.
+            adopt: every so many trials one that the strategy did not propose comes in between; 0 for none.
         """
         least = self.strategy.min_objectives
         if landscape.objectives < least:
@@ -153,6 +165,12 @@ class _Driver:
                 self._referee(asked, room, problem, numbers)
                 trace.extend((trial.genotype, trial.epoch) for trial in asked)
                 flying.extend(asked)
+            if adopt and len(trace) % adopt < len(asked):
+                drawn = tuple(landscape.space.sample(order)[0].tolist())
+                flying.append(self.call(f"adopt({drawn})", started.adopt, drawn))
+                self._referee(flying[-1:], 1, problem, numbers)
+                if flying[-1].genotype != drawn:
+                    self.fail("adopt", f"adopt({drawn}) returned {flying[-1]}")
             if not flying:
                 break
             done = flying.pop(int(order.random() * len(flying)) if workers > 1 else 0)
@@ -248,6 +266,9 @@ def _check_manners(driver: _Driver, space: SearchSpace | None) -> None:
     driver.run(Landscape(SPARSE, failing=0.25), 40, workers=4)
     driver.run(Landscape(GRID, "minimize", failing=1.0), 24, batch=7)
     driver.run(Landscape(TINY), 36)
+    driver.run(Landscape(GRID, bounded=True), 24, workers=2)
+    driver.run(Landscape(GRID), 24, workers=2, adopt=4)
+    driver.run(Landscape(GRID), 24, adopt=3)
     if space is not None:
         driver.run(Landscape(space), 40, workers=3)
 

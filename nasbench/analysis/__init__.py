@@ -5,9 +5,15 @@ and scores are computed now, at analysis; a stored run holds only what happened.
 
 Layout, one idea a module:
     truth: what a run is scored against (means over training runs, optimum, test floor).
+    front_truth: the same with several objectives (the exact Pareto front, hypervolume, IGD+).
     groups: runs sorted into tasks, strategies and seeds.
+    path: what a run has found and spent after each trial.
     regret: a run's incumbent, scored along evaluations, seconds or epochs.
+    front_regret: the same of the observed Pareto set.
+    fronts: final Pareto sets, and the attainment surfaces of charts.
     random_search: the exact law of random search without replacement.
+    front_random_search: its simulation with several objectives.
+    random_reference: the one or the other, as a task needs it.
     bootstrap: seed-paired percentile intervals.
     speedup: speed-up over random search.
     paired: paired tests over seeds, Holm, probability of improvement.
@@ -22,6 +28,7 @@ Layout, one idea a module:
 """
 
 from nasbench.analysis.curves import curves
+from nasbench.analysis.fronts import fronts
 from nasbench.analysis.pairwise import comparisons
 from nasbench.analysis.ranking import ranking
 from nasbench.analysis.summary import finals, overall, summary
@@ -34,6 +41,7 @@ __all__ = [
     "ecdf",
     "expected_running_time",
     "finals",
+    "fronts",
     "overall",
     "ranking",
     "summary",

@@ -1,4 +1,4 @@
-"""Anytime curves: table regret along evaluations, simulated seconds or epochs."""
+"""Anytime curves: regret along evaluations, simulated seconds or epochs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import numpy as np
 
 from nasbench.analysis.bootstrap import mean_interval
 from nasbench.analysis.groups import TaskRuns, group
+from nasbench.analysis.path import Axis
+from nasbench.analysis.random_reference import reference_label, reference_regret
 from nasbench.analysis.random_search import law_of
-from nasbench.analysis.regret import Axis
 from nasbench.analysis.truth import Floats
 from nasbench.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
-
-RANDOM_SEARCH_EXACT = "random search (exact)"
-"""Label of the closed-form reference among the strategies."""
 
 NORMAL_95 = 1.959963984540054
 
@@ -26,7 +24,9 @@ COLUMNS = ("task", "strategy", "axis", "x", "mean", "low", "high", "median", "ob
 
 
 def curves(runs: Sequence[Run], axis: Axis = "evaluations", points: int = 200) -> pd.DataFrame:
-    """Mean table regret of the incumbent, never a running minimum, with seed-paired 95 % bands.
+    """Mean table regret of the incumbent, or hypervolume regret of the observed Pareto set of several objectives.
+
+    Never a running minimum; with seed-paired 95 % bands.
 
     A run that ended early keeps its last value to the budget. Rows start where every run of the
     strategy has an incumbent (runs that never find one are left out).
@@ -37,20 +37,21 @@ def curves(runs: Sequence[Run], axis: Axis = "evaluations", points: int = 200) -
         points: largest number of x values a task.
 
     Columns:
-        task, strategy: labels; on `evaluations` also the strategy `random search (exact)`.
+        task, strategy: labels; on `evaluations` also the strategy `random search (exact)`, with several
+            objectives `random search (simulated)`.
         axis: the axis' name; x: position on it.
-        mean, low, high: mean over seeds and its band (of the exact row: the normal 95 % band of
-            the mean of as many seeds as the task has, from its exact standard deviation).
-        median: over seeds (NaN in the exact rows).
-        observed: mean observed value of the incumbent.
-        seeds: runs behind the row (0 for the exact one).
-        exact: True for the closed form.
+        mean, low, high: mean over seeds and its band (of the reference: the normal 95 % band of
+            the mean of as many seeds as the task has, from its exact or simulated standard deviation).
+        median: over seeds (NaN in rows of the reference).
+        observed: mean observed value of the incumbent (NaN with several objectives).
+        seeds: runs behind the row (0 for the reference).
+        exact: True for the reference.
     """
     import pandas as pd
 
     frames = [_curve(one, strategy, axis, points) for one in group(runs) for strategy in one.strategies]
     if axis == "evaluations":
-        frames += [_exact(one, points) for one in group(runs) if _has_reference(one)]
+        frames += [_reference(one, points) for one in group(runs) if _has_reference(one)]
     frames = [frame for frame in frames if len(frame["x"])]
     joined: dict[str, Any] = {
         name: np.concatenate([frame[name] for frame in frames]) if frames else [] for name in COLUMNS
@@ -80,7 +81,7 @@ def _curve(one: TaskRuns, strategy: str, axis: Axis, points: int) -> dict[str, A
     regret, observed = np.full((2, len(one.seeds), len(grid)), np.nan)
     for place, seed in enumerate(one.seeds):
         if seed in paths:
-            regret[place] = paths[seed].at("table_regret", axis, grid)
+            regret[place] = paths[seed].at("regret", axis, grid)
             observed[place] = paths[seed].at("observed", axis, grid)
     found = ~np.isnan(regret).all(axis=1)
     started = ~np.isnan(regret[found]).any(axis=0) & found.any()
@@ -106,22 +107,21 @@ def _has_reference(one: TaskRuns) -> bool:
     return one.task.fidelity is None and one.task.charge != "unique-class"
 
 
-def _exact(one: TaskRuns, points: int) -> dict[str, Any]:
+def _reference(one: TaskRuns, points: int) -> dict[str, Any]:
     x = grid_of(one, "evaluations", points)
     draws = x.astype(np.int64)
-    law = law_of(one.task)
-    regret = law.moments(one.truth.regrets, draws)
+    regret = reference_regret(one.task, draws)
     half = NORMAL_95 * regret.sd / np.sqrt(len(one.seeds))
     return _columns(
         one.label,
-        RANDOM_SEARCH_EXACT,
+        reference_label(one.task),
         "evaluations",
         x,
         regret.mean,
         np.maximum(regret.mean - half, 0.0),
         regret.mean + half,
         np.full(len(x), np.nan),
-        law.shown_moments(draws).mean,
+        np.full(len(x), np.nan) if one.several else law_of(one.task).shown_moments(draws).mean,
         0,
         True,
     )

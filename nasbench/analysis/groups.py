@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from nasbench.analysis.bootstrap import seed_weights
-from nasbench.analysis.regret import Path, path_of
-from nasbench.analysis.task_truth import truth_of
-from nasbench.analysis.truth import Floats, Truth
+from nasbench.analysis.path import Path
+from nasbench.analysis.regret import path_of
+from nasbench.analysis.truth import Floats
 from nasbench.run import Run
 
 if TYPE_CHECKING:
@@ -67,16 +67,16 @@ class TaskRuns:
         return seed_weights(self.task.id, self.seeds)
 
     @property
-    def truth(self) -> Truth:
-        """What the runs are scored against."""
-        return truth_of(self.task)
+    def several(self) -> bool:
+        """Whether the task has several objectives."""
+        return len(self.task.objectives) > 1
 
-    def final(self, strategy: str, field: str = "table_regret") -> Floats:
+    def final(self, strategy: str, field: str = "regret") -> Floats:
         """`(seeds,)` final values of a `Path` field, NaN where a seed is missing or has none."""
         paths = self.paths.get(strategy, {})
         return np.array([paths[s].final(field) if s in paths else np.nan for s in self.seeds])
 
-    def finals(self, strategies: Sequence[str], field: str = "table_regret") -> Floats:
+    def finals(self, strategies: Sequence[str], field: str = "regret") -> Floats:
         """`(seeds, strategies)` final values of a `Path` field."""
         return np.column_stack([self.final(strategy, field) for strategy in strategies])
 

@@ -45,7 +45,7 @@ def family_of_tests(finals: Sequence[Floats], pairs: Sequence[Pair]) -> Family:
     """All tests between strategies over paired seeds, adjusted as one family.
 
     Args:
-        finals: for each task `(seeds, strategies)` final table regrets, NaN where missing.
+        finals: for each task `(seeds, strategies)` final regrets, NaN where missing.
         pairs: columns to compare.
     """
     paired = [[differences(final[:, a], final[:, b]) for a, b in pairs] for final in finals]
@@ -103,7 +103,7 @@ def comparisons(runs: Sequence[Run], control: str | None = None, alpha: float = 
         task: task label, or `all tasks` for the stratified sign-flip test (two tasks or more).
         better, worse: the pair, in the direction of the test (its signed ranks, or the statistic
             over tasks), whether significant or not.
-        better_regret, worse_regret: mean final table regret over the paired seeds (NaN over tasks).
+        better_regret, worse_regret: mean final regret over the paired seeds (NaN over tasks).
         pairs, ties: paired seeds (blocks over tasks), and those with equal regret.
         difference: mean of worse - better in the objective's unit (in within-task root mean
             squares over tasks).

@@ -264,6 +264,9 @@ def law_of(task: Task) -> RandomSearchLaw:
     if task.repeat == "mean":
         name = task.objectives[0].name
         shown = (task.bench.mean(name, task.protocol) if task.bench.tabular else truth.mean)[:, None]
+        if task.bounds and task.bench.tabular:
+            kept = [bound.keeps(task.bench.mean(bound.name, task.protocol)) for bound in task.bounds]
+            shown = np.where(np.logical_and.reduce(kept)[:, None], shown, np.nan)
     elif not isinstance(task.repeat, str) and shown.shape[1] > 1:
         shown = shown[:, [task.repeat]]
     return RandomSearchLaw(shown, truth.sign, truth.listed, key=task.id)

@@ -19,7 +19,7 @@ Group = TypeVar("Group", bound=Blocks)
 
 
 def ranking(runs: Sequence[Run], task: str | None = None, alpha: float = 0.05) -> pd.DataFrame:
-    """Average ranks of final table regret, best first, with the cliques of the printed tests.
+    """Average ranks of final regret, best first, with the cliques of the printed tests.
 
     Strategies that did not run on every ranked task are left out.
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from nasbench.analysis.truth import Floats, Truth
 from nasbench.datasets.paths import cache_dir
+from nasbench.errors import TaskError
 from nasbench.streams import generator
 from nasbench.table_file import write_whole
 
@@ -114,40 +115,75 @@ def _read(path: Path, count: int) -> Floats | None:
 
 
 def sampled_truth(task: Task) -> SampledTruth:
-    """The truth behind a task on a benchmark without a table: its first objective's reference sample."""
+    """The truth behind a task on a benchmark without a table: its first objective's reference sample.
+
+    An architecture of the sample whose predictions break a constraint has no value in it.
+
+    Raises:
+        TaskError: none of the sample keeps the constraints.
+    """
     bench, objective = cast("SurrogateBenchmark", task.bench), task.objectives[0]
-    mean = reference_of(bench, objective.name)
+    kept = feasible_sample(task)
+    mean = np.where(kept, reference_of(bench, objective.name), np.nan)
     test_name = bench.test_metric(objective.name, task.protocol)
-    test = None if test_name is None else reference_of(bench, test_name)
-    best, best_value = _best_known(bench, objective.name, mean, objective.sign)
+    test = None if test_name is None else np.where(kept, reference_of(bench, test_name), np.nan)
+    best, best_value = _best_known(task, objective.name, mean, objective.sign)
     return SampledTruth(
         sign=objective.sign,
-        shown=_shown(task, mean),
+        shown=shown_sample(task, objective.name, mean),
         column=mean[:, None],
         mean=mean,
         listed=np.ones(len(mean), dtype=bool),
         test=test,
         best_known=best_value,
-        best_known_test=np.nan if test is None else _best_known(bench, test_name, test, objective.sign)[1],
+        best_known_test=np.nan if test is None else _best_known(task, test_name, test, objective.sign)[1],
         test_of_best=np.nan if test is None else bench.query(best, test_name),
         whole=len(mean) == bench.space.size,
     )
 
 
-def _best_known(bench: SurrogateBenchmark, metric: str | None, sample: Floats, sign: int) -> tuple[Genotype, float]:
+def feasible_sample(task: Task) -> NDArray[np.bool_]:
+    """Which architectures of the reference sample keep a task's constraints by their predictions, `(n,)`.
+
+    Raises:
+        TaskError: none of them does.
+    """
+    bench = cast("SurrogateBenchmark", task.bench)
+    kept = np.ones(len(reference_of(bench, task.objectives[0].name)), dtype=bool)
+    for bound in task.bounds:
+        kept &= bound.keeps(reference_of(bench, bound.name))
+    if not kept.any():
+        raise TaskError(f"no architecture of {bench.name}'s reference sample keeps {' and '.join(task.constraints)}")
+    return kept
+
+
+def _best_known(task: Task, metric: str | None, sample: Floats, sign: int) -> tuple[Genotype, float]:
     """The architecture with the best prediction of the sample and of the climbs, and that prediction."""
-    model, row = bench.model(metric), int(np.argmax(sign * sample))
-    if sign * sample[row] > sign * model.best_value:
+    bench = cast("SurrogateBenchmark", task.bench)
+    model, row = bench.model(metric), int(np.nanargmax(sign * sample))
+    feasible = all(bound.violation(bench.query(model.best, bound.name)) == 0 for bound in task.bounds)
+    if not feasible or sign * sample[row] > sign * model.best_value:
         return tuple(reference_genotypes(bench.space)[row].tolist()), float(sample[row])
     return model.best, model.best_value
 
 
-def _shown(task: Task, mean: Floats) -> Floats:
-    """What a search is shown of each architecture of the sample, `(n, draws)`."""
-    bench, objective = cast("SurrogateBenchmark", task.bench), task.objectives[0]
-    noise = bench.model(objective.name).noise
+def best_known_genotypes(task: Task) -> Genotypes:
+    """The architectures with the best known value of each of a task's objectives, `(objectives, G)`."""
+    bench, kept = cast("SurrogateBenchmark", task.bench), feasible_sample(task)
+    samples = [np.where(kept, reference_of(bench, objective.name), np.nan) for objective in task.objectives]
+    return np.array([_best_known(task, o.name, s, o.sign)[0] for o, s in zip(task.objectives, samples, strict=True)])
+
+
+def shown_sample(task: Task, name: str, mean: Floats) -> Floats:
+    """What a search is shown of a metric of each architecture of the sample, `(n, draws)`; one draw without noise.
+
+    A lucky training is lucky in each metric, as in a run.
+    """
+    bench, first = cast("SurrogateBenchmark", task.bench), task.objectives[0]
+    noise = bench.model(name).noise
     if task.repeat == "mean" or noise is None:
         return mean[:, None]
-    rng = generator("reference noise", bench.digest(objective.name))
+    rng = generator("reference noise", bench.digest(first.name))
     draws: NDArray[np.float64] = rng.standard_normal((len(mean), NOISE_DRAWS))
-    return np.asarray(mean[:, None] + noise.at(mean)[:, None] * draws)
+    same = 1 if bench.metric(name, task.protocol).sign == bench.metric(first.name, task.protocol).sign else -1
+    return np.asarray(mean[:, None] + same * noise.at(mean)[:, None] * draws)

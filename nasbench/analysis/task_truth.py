@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nasbench.analysis.reference import SampledTruth, sampled_truth
 from nasbench.analysis.truth import Truth
@@ -42,7 +46,7 @@ def truth_of(task: Task) -> Truth:
     column = bench.column(objective.name, scored)
     shown = bench.column(objective.name, task.protocol)
     test = bench.test_metric(objective.name, task.score_protocol or task.protocol)
-    return Truth(
+    truth = Truth(
         sign=objective.sign,
         shown=shown,
         column=column,
@@ -50,6 +54,67 @@ def truth_of(task: Task) -> Truth:
         listed=task.listed,
         test=None if test is None else bench.mean(test, scored),
     )
+    return truth if not task.bounds else _constrained(task, truth)
+
+
+def _constrained(task: Task, truth: Truth) -> Truth:
+    """The truth among the architectures that keep a task's constraints.
+
+    A training run that is shown to break one cannot win, and has no value here. An architecture that may be
+    shown to keep them while its means do not scores as the worst one that does.
+    """
+    feasible, worst = task.feasible, np.nanmin(truth.sign * truth.mean[task.feasible & truth.listed])
+    shown = np.where(_shown_to_keep(task, truth.shown.shape[1]), truth.shown, np.nan)
+    may_win = ~np.isnan(shown).all(axis=1)
+    lowest = np.where(may_win, truth.sign * worst, np.nan)
+    test = truth.test
+    if test is not None:
+        test = np.where(feasible, test, np.where(may_win, truth.sign * np.nanmin(truth.sign * test[feasible]), np.nan))
+    same = truth.column is truth.shown or np.shares_memory(truth.column, truth.shown)
+    return replace(
+        truth,
+        shown=shown,
+        column=shown if same else truth.column,
+        mean=np.where(feasible, truth.mean, lowest),
+        test=test,
+    )
+
+
+def _shown_to_keep(task: Task, runs: int) -> NDArray[np.bool_]:
+    """Which training runs `(A, R)` of the task's protocol show values that keep its constraints.
+
+    R is `runs`, the number that the objective has, or that of a constrained metric where it is 1.
+    """
+    columns = [task.bench.column(bound.name, task.protocol) for bound in task.bounds]
+    width = runs if runs > 1 else max(column.shape[1] for column in columns)
+    keeps = np.ones((len(columns[0]), width), dtype=bool)
+    for bound, values in zip(task.bounds, columns, strict=True):
+        if values.shape[1] not in (1, width):
+            values = task.bench.mean(bound.name, task.protocol)[:, None]
+        keeps &= bound.keeps(values)
+    return keeps
+
+
+class Measure(NamedTuple):
+    """What the runs of a task are judged by.
+
+    Attributes:
+        name: `table regret`, or `hypervolume regret` where there are several objectives.
+        metric: the objective, several joined by `+`.
+        unit: of the regret; "" for a share.
+    """
+
+    name: str
+    metric: str
+    unit: str
+
+
+def measure_of(task: Task) -> Measure:
+    """What the runs of a task are judged by."""
+    names = [objective.name for objective in task.objectives]
+    if len(names) > 1:
+        return Measure("hypervolume regret", "+".join(names), "")
+    return Measure("table regret", names[0], task.bench.metrics_of(task.protocol)[names[0]].unit)
 
 
 def noise_label(task: Task) -> str:
@@ -67,7 +132,7 @@ def noise_label(task: Task) -> str:
 def noise_floor_of(task: Task) -> float | None:
     """The table's noise floor where it is one of the task's own objective, else None."""
     bench = task.bench
-    same = task.objectives[0].name == bench.objective
+    same = [objective.name for objective in task.objectives] == [bench.objective]
     return None if bench.noise_floor is None or not same else float(bench.noise_floor)
 
 

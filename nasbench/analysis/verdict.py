@@ -9,7 +9,7 @@ import numpy as np
 from nasbench.analysis.families import TOO_FEW, generalise
 from nasbench.analysis.groups import TaskRuns, group
 from nasbench.analysis.pairwise import Comparison, compare_groups, comparisons
-from nasbench.analysis.task_truth import caution, noise_floor_of
+from nasbench.analysis.task_truth import caution, measure_of, noise_floor_of
 from nasbench.run import Run
 
 __all__ = ["comparisons", "headlines", "verdict"]
@@ -108,7 +108,7 @@ def _leader(one: TaskRuns) -> list[str]:
     if floor is not None:
         near = f", {'within' if mean <= floor else 'above'} the table's noise floor of {_number(floor)}"
     regret = f"{_number(mean)}{_unit(one)}"
-    return [f"On {one.label}, {best} ends with the lowest mean table regret: {regret}{near}."]
+    return [f"On {one.label}, {best} ends with the lowest mean {measure_of(one.task).name}: {regret}{near}."]
 
 
 def _sentences(one: TaskRuns, tests: Sequence[Comparison]) -> list[str]:
@@ -178,8 +178,7 @@ def _general(groups: Sequence[TaskRuns], alpha: float) -> str:
 
 
 def _unit(one: TaskRuns) -> str:
-    task = one.task
-    unit = task.bench.metrics_of(task.protocol)[task.objectives[0].name].unit
+    unit = measure_of(one.task).unit
     return " points" if unit == "%" else "" if unit in ("", "fraction") else f" ({unit})"
 
 

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nasbench.analysis.fronts import EXACT_FRONT
 from nasbench.analysis.pairwise import OVER_TASKS
+from nasbench.analysis.random_reference import REFERENCES
 from nasbench.report.details import cost_table, failures, targets_table, tests_table
 from nasbench.report.glossary import GLOSSARY
 from nasbench.report.numbers import count, difference_unit, metric_name, number, ranges
@@ -70,9 +72,10 @@ def build(data: ReportData, drawn: Sequence[Figure], provenance: Mapping[str, An
         "strategies": data.strategies,
         "verdicts": group_verdict(data.verdict, [facts.label for facts in data.tasks]),
         "few_tasks": len(data.tasks) <= FEW_TASKS,
-        "tasks": [(facts, labels_of(facts)) for facts in data.tasks],
+        "tasks": [(facts, goal_of(facts), best_of(facts), labels_of(facts)) for facts in data.tasks],
+        "references": [label for label in REFERENCES if label in {facts.reference for facts in data.tasks}],
+        "exact_front": EXACT_FRONT if any(facts.several for facts in data.tasks) else "",
         "number": number,
-        "metric_name": metric_name,
         "figures": views_of(drawn),
         "overall": overall_table(data),
         "summaries": [summary_table(data, facts) for facts in data.tasks],
@@ -122,6 +125,18 @@ def group_verdict(sentences: Sequence[str], labels: Sequence[str]) -> list[Verdi
             verdicts.append(Verdict(task, said[:cut], said[cut:]))
     # Of a single task, its own sentences say more than the general one.
     return verdicts[::-1] if len(labels) == 1 else verdicts
+
+
+def goal_of(facts: TaskFacts) -> str:
+    """What a task asks for: `maximize validation accuracy (%), minimize params (count)`."""
+    return ", ".join(
+        f"{goal.direction} {metric_name(goal.name)}{f' ({goal.unit})' if goal.unit else ''}" for goal in facts.goals
+    )
+
+
+def best_of(facts: TaskFacts) -> str:
+    """The best known value of a task, or the size of its Pareto front."""
+    return f"front of {count(facts.front, 'point')}" if facts.several else number(facts.optimum, 4)
 
 
 def labels_of(facts: TaskFacts) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nasbench.analysis.random_reference import RANDOM_SEARCH_EXACT, reference_label
 from nasbench.run import Run
 
 if TYPE_CHECKING:
@@ -18,13 +19,23 @@ MOST_POINTS, LEAST_POINTS = 160, 60
 _ALL_POINTS = 12_000
 
 
+class Goal(NamedTuple):
+    """One objective: its metric, unit and direction (`sign` is +1 where larger is better, else -1)."""
+
+    name: str
+    unit: str
+    direction: str
+    sign: int
+
+
 class TaskFacts(NamedTuple):
     """What a reader must know about a task to read its numbers.
 
     Attributes:
         label: as in the frames.
-        metric, unit, direction: of the first objective.
-        optimum: best mean of the table (the best known of a surrogate).
+        metric, unit: the objective (several joined by `+`), and the unit of its regret ("" for shares).
+        direction: of the first objective.
+        optimum: best mean of the first objective in the table (the best known of a surrogate).
         architectures: how many may be asked for.
         budget: in words.
         noise: `sampled`, `idealised`, `fixed run` or `noise unknown`.
@@ -34,6 +45,10 @@ class TaskFacts(NamedTuple):
         workers: simulated workers.
         has_times: whether the clock counts simulated seconds.
         surrogate: where values are predictions, how good those are and what regret means; else "".
+        measure: what regrets are, `table regret` or `hypervolume regret`.
+        goals: the objectives.
+        front: points of the exact Pareto front; 0 with one objective.
+        reference: label of random search's law, exact or simulated.
     """
 
     label: str
@@ -50,6 +65,15 @@ class TaskFacts(NamedTuple):
     workers: int = 1
     has_times: bool = False
     surrogate: str = ""
+    measure: str = "table regret"
+    goals: tuple[Goal, ...] = ()
+    front: int = 0
+    reference: str = RANDOM_SEARCH_EXACT
+
+    @property
+    def several(self) -> bool:
+        """Whether the task has several objectives."""
+        return len(self.goals) > 1
 
 
 @dataclass(frozen=True)
@@ -64,6 +88,7 @@ class ReportData:
         finals, summary, overall, tests, targets, ecdf: frames over all tasks.
         curves: anytime curves along evaluations.
         times: along simulated seconds, of the tasks that have times (may be empty).
+        fronts: points of Pareto charts, of the tasks with several objectives (may be empty).
         rankings: task label (or `all tasks`) -> ranking.
     """
 
@@ -79,6 +104,7 @@ class ReportData:
     tests: pd.DataFrame
     targets: pd.DataFrame
     ecdf: pd.DataFrame
+    fronts: pd.DataFrame
     rankings: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
@@ -95,6 +121,7 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
     if not runs:
         raise ValueError("a report needs at least one run")
     from nasbench.analysis.curves import curves
+    from nasbench.analysis.fronts import surfaces
     from nasbench.analysis.groups import group
     from nasbench.analysis.pairwise import OVER_TASKS, comparisons
     from nasbench.analysis.ranking import ranking
@@ -130,6 +157,7 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
         tests=test_frame,
         targets=expected_running_time(runs),
         ecdf=ecdf(runs, points=points),
+        fronts=surfaces(runs),
         rankings=rankings,
     )
 
@@ -141,9 +169,11 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def facts_of(task: Task, label: str) -> TaskFacts:
     """The facts of a task."""
-    from nasbench.analysis.task_truth import caution, noise_floor_of, noise_label, truth_of
+    from nasbench.analysis.front_truth import front_truth_of
+    from nasbench.analysis.task_truth import caution, measure_of, noise_floor_of, noise_label, truth_of
 
-    objective, truth = task.objectives[0], truth_of(task)
+    objective, truth, measure = task.objectives[0], truth_of(task), measure_of(task)
+    metrics = task.bench.metrics_of(task.protocol)
     limits = [
         f"{limit:,} {name}"
         for limit, name in (
@@ -155,8 +185,8 @@ def facts_of(task: Task, label: str) -> TaskFacts:
     ]
     return TaskFacts(
         label=label,
-        metric=objective.name,
-        unit=task.bench.metrics_of(task.protocol)[objective.name].unit,
+        metric=measure.metric,
+        unit=measure.unit,
         direction=objective.direction,
         optimum=truth.optimum,
         architectures=truth.size if task.bench.tabular else task.space.size,
@@ -168,4 +198,8 @@ def facts_of(task: Task, label: str) -> TaskFacts:
         workers=task.workers,
         has_times=task.has_times,
         surrogate=caution(task),
+        measure=measure.name,
+        goals=tuple(Goal(o.name, metrics[o.name].unit, o.direction, o.sign) for o in task.objectives),
+        front=len(front_truth_of(task).front) if len(task.objectives) > 1 else 0,
+        reference=reference_label(task),
     )

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
 from nasbench.report.cells import (
     STRATEGY,
     Cell,
@@ -95,14 +94,15 @@ def targets_table(data: ReportData, facts: TaskFacts) -> Table:
     shares = sorted({r["share"] for r in rows}, reverse=True)
     by_strategy: dict[str, Record] = {}
     columns: list[Column] = [STRATEGY]
-    reference: list[Cell] = [Cell(RANDOM_SEARCH_EXACT, RANDOM_SEARCH_EXACT, strategy=RANDOM_SEARCH_EXACT)]
+    reference: list[Cell] = [Cell(facts.reference, facts.reference, strategy=facts.reference)]
     for record in rows:
         row = by_strategy.setdefault(record["strategy"], {"strategy": record["strategy"]})
         row |= {f"{name} {record['share']}": record[name] for name in ("evaluations", "reached", "still_there")}
     for share in shares:
         first = next(r for r in rows if r["share"] == share)
-        name = f"best {percent(share)}"
-        help_ = f"Target: table regret of at most {number(first['target_regret'])} {difference_unit(facts.unit)}"
+        name = f"{1 / share:,.0f} random draws" if facts.several else f"best {percent(share)}"
+        limit = f"{number(first['target_regret'])} {difference_unit(facts.unit)}".strip()
+        help_ = f"Target: {facts.measure} of at most {limit}"
         columns += [
             (Head(f"{name}: evaluations", f"Expected evaluations. {help_}"), _expected(f"evaluations {share}")),
             (

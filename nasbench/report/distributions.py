@@ -40,22 +40,22 @@ def final_regret(
     Args:
         frame: `finals` of one task.
         facts: of that task.
-        styles: of all strategies of the report.
+        styles: of all strategies of the figure: its charts share one scale of colours.
         canvas: where to draw; its height is set by the number of strategies.
-        random_search: exact expected regret of random search at equal evaluations, or None.
+        random_search: expected regret of random search at equal evaluations, or None.
     """
-    frame = frame[frame["table_regret"].notna()]
-    order = frame.groupby("strategy")["table_regret"].mean().sort_values(kind="stable").index.tolist()
-    scale = regret_scale([*frame["table_regret"], *([random_search] if random_search else [])], facts.noise_floor)
+    frame = frame[frame["regret"].notna()]
+    order = frame.groupby("strategy")["regret"].mean().sort_values(kind="stable").index.tolist()
+    scale = regret_scale([*frame["regret"], *([random_search] if random_search else [])], facts.noise_floor)
     place = frame.groupby("strategy").cumcount()
     frame = frame.assign(jitter=((place * _GOLDEN) % 1 - 0.5).round(3))
     values = table(
-        frame, strategy="strategy", seed="seed", regret="table_regret", observed="observed",
+        frame, strategy="strategy", seed="seed", regret="regret", observed="observed",
         architecture="architecture", jitter="jitter",
     )  # fmt: skip
     x = alt.X("regret:Q", scale=scale.scale, axis=scale.axis(regret_title(facts), grid=True))
     y = alt.Y("strategy:N", sort=order, axis=names_axis(canvas))
-    colours = colour(styles, order)
+    colours = colour(styles, list(styles))
     quartiles = chart(values).transform_aggregate(
         q1="q1(regret)", q2="median(regret)", q3="q3(regret)", groupby=["strategy"]
     )
@@ -65,12 +65,12 @@ def final_regret(
     median = quartiles.mark_tick(thickness=2.5, height=19).encode(
         x=alt.X("q2:Q", scale=scale.scale), y=y, color=colours, opacity=stress(canvas, 1.0)
     )
+    observed = alt.Tooltip("observed:Q", title=f"observed {metric_name(facts.metric)}", format=".6~g")
     tips = [
         alt.Tooltip("strategy:N"),
         alt.Tooltip("seed:Q"),
-        alt.Tooltip("regret:Q", title="table regret", format=".4~g"),
-        alt.Tooltip("observed:Q", title=f"observed {metric_name(facts.metric)}", format=".6~g"),
-        alt.Tooltip("architecture:N"),
+        alt.Tooltip("regret:Q", title=facts.measure, format=".4~g"),
+        *([] if facts.several else [observed, alt.Tooltip("architecture:N")]),
     ]
     dots = (
         chart(values)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import altair as alt
 
+from nasbench.analysis.front_random_search import PERMUTATIONS
 from nasbench.report.critical_difference import critical_difference
 from nasbench.report.distributions import final_regret
 from nasbench.report.embed import in_columns
@@ -15,6 +16,7 @@ from nasbench.report.intervals import speedups
 from nasbench.report.lines import anytime, runtime_distribution
 from nasbench.report.marks import MANY, Canvas, Layered
 from nasbench.report.pairwise import improvement_matrix
+from nasbench.report.pareto_chart import pareto_fronts, views_of
 from nasbench.report.theme import CONFIG, Styles, styles_of
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class Figure:
 
 
 NAMES = (
+    "pareto",
     "anytime",
     "anytime-seconds",
     "final-regret",
@@ -90,20 +93,29 @@ NAMES = (
 )
 """Names of all figures that a report may have."""
 
+_LAWS = {
+    False: "exactly",
+    True: f"simulated with {PERMUTATIONS:,} permutations where there are several objectives",
+}
+_FLOOR = " Shaded: within the noise floor, practically equal."
+
 
 def figures(data: ReportData) -> Iterator[Figure]:
     """The figures of a report, in its order; those without data are left out."""
     styles = styles_of(data.strategies)
+    yield from _pareto_figure(data, styles)
     yield from _line_figures(data, styles)
-    if data.finals["table_regret"].notna().any():
+    ended = [facts for facts in data.tasks if _of(data.finals, facts)["regret"].notna().any()]
+    if ended:
+        seen = drawn_styles(styles, data.finals, ended)
         yield per_task(
             "final-regret",
             "Final regret, seed by seed",
-            "One dot a run; the box spans the quartiles, the bar is the median. Dashed: exact expectation of random "
+            "One dot a run; the box spans the quartiles, the bar is the median. Dashed: expectation of random "
             "search at equal evaluations. Shaded: within the noise floor.",
-            [facts for facts in data.tasks if _of(data.finals, facts)["table_regret"].notna().any()],
+            ended,
             lambda facts, canvas: final_regret(
-                _of(data.finals, facts), facts, styles, canvas, reference_regret(data, facts)
+                _of(data.finals, facts), facts, seen, canvas, reference_regret(data, facts)
             ),
         )
     fast = [facts for facts in data.tasks if (_of(data.summary, facts)["speedup"] > 0).any()]
@@ -111,8 +123,9 @@ def figures(data: ReportData) -> Iterator[Figure]:
         figure = per_task(
             "speedup",
             "Speed-up over random search",
-            "How many times as many random draws it takes, on average, to find an architecture as good as the one "
-            "that the strategy ends with. Random search is 1 by construction (dashed).",
+            "How many times as many random draws it takes, on average, to find an architecture (or with several "
+            "objectives a set of them) as good as what the strategy ends with. Random search is 1 by construction "
+            "(dashed).",
             fast,
             lambda facts, canvas: speedups(_of(data.summary, facts), facts.label, styles, canvas),
         )
@@ -127,15 +140,45 @@ def figures(data: ReportData) -> Iterator[Figure]:
         "Average rank of the final regret within a seed, 1 is best.",
         "How often the row ends better than the column with the same seed",
     )
-    if len(data.ecdf):
+    timed = [facts for facts in data.tasks if len(_of(data.ecdf, facts))]
+    if timed:
+        here = drawn_styles(styles, data.ecdf, timed)
         yield per_task(
             "runtime-distribution",
             "How soon targets are reached",
-            "Share of (run, target) pairs whose target the incumbent's true value has reached; the targets are those "
+            "Share of (run, target) pairs whose target the run's true value has reached; the targets are those "
             "of the table below.",
-            [facts for facts in data.tasks if len(_of(data.ecdf, facts))],
-            lambda facts, canvas: runtime_distribution(_of(data.ecdf, facts), facts, styles, canvas),
+            timed,
+            lambda facts, canvas: runtime_distribution(_of(data.ecdf, facts), facts, here, canvas),
         )
+
+
+def drawn_styles(styles: Styles, frame: pd.DataFrame, tasks: Sequence[TaskFacts]) -> Styles:
+    """The styles of the strategies that a figure of these tasks draws, in the order of the legend.
+
+    Charts side by side on paper share one scale of colours and one legend, which they must all state alike
+    also where their strategies differ.
+    """
+    here = set(frame[frame["task"].isin([facts.label for facts in tasks])]["strategy"])
+    return {label: style for label, style in styles.items() if label in here}
+
+
+def _pareto_figure(data: ReportData, styles: Styles) -> Iterator[Figure]:
+    views = list(views_of([facts for facts in data.tasks if facts.several]))
+    if not views:
+        return
+    here = drawn_styles(styles, data.fronts, [view.facts for view in views])
+    lines = "Lines: what half of a strategy's runs reach or exceed (50 % attainment surface). "
+    yield per_task(
+        "pareto",
+        "Pareto fronts",
+        "All values are true means. Black: the exact front of the table. "
+        + (lines if any(len(view.facts.goals) == 2 for view in views) else "")
+        + "Points: what the strategy's median run by hypervolume regret ends with; chosen by observed values, so that "
+        "under noise some are dominated. What lies far from the exact front is outside of the chart.",
+        views,
+        lambda view, canvas: pareto_fronts(_of(data.fronts, view.facts), view, here, canvas),
+    )
 
 
 def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
@@ -146,7 +189,8 @@ def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
         (
             "anytime",
             "Regret along the search",
-            f"{bands}; true regret may rise again under noise. Dashed grey: random search, exactly.",
+            f"{bands}; true regret may rise again under noise. Dashed grey: random search, "
+            f"{' or '.join(_LAWS[several] for several in sorted({facts.several for facts in data.tasks}))}.",
             data.curves,
         ),
         (
@@ -158,12 +202,13 @@ def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
     ):
         drawn = [facts for facts in data.tasks if len(_of(frame, facts))]
         if drawn:
+            here = drawn_styles(styles, frame, drawn)
             yield per_task(
                 name,
                 title,
-                f"{caption} Shaded: within the noise floor, practically equal.",
+                f"{caption}{_FLOOR if any(facts.noise_floor is not None for facts in drawn) else ''}",
                 drawn,
-                lambda facts, canvas, frame=frame: anytime(_of(frame, facts), facts, styles, canvas),  # type: ignore[misc]
+                lambda facts, canvas, frame=frame, here=here: anytime(_of(frame, facts), facts, here, canvas),  # type: ignore[misc]
             )
 
 
@@ -230,7 +275,7 @@ def _cells(strategies: int) -> int:
 
 
 def reference_regret(data: ReportData, facts: TaskFacts) -> float | None:
-    """Exact expected regret of random search, where it is one number for the task."""
+    """Expected regret of random search, where it is one number for the task."""
     values = _of(data.summary, facts)["random_search_regret"].dropna().round(12).unique()
     return float(values[0]) if len(values) == 1 else None
 

@@ -11,6 +11,27 @@ GLOSSARY: tuple[tuple[str, str, str], ...] = (
         "Simple regret on a tabular benchmark; C. Ying et al., NAS-Bench-101, ICML 2019",
     ),
     (
+        "hypervolume regret",
+        "What tasks with several objectives are judged by: 1 minus the hypervolume of the Pareto set that a search "
+        "ends with over that of the table's exact Pareto front. The set is chosen by observed values and scored by "
+        "mean values. Each objective is scaled so that the exact front runs from 0 (its best) to 1 (its worst), and "
+        "the reference point is 1.1 in each. 0 is the best there is.",
+        "E. Zitzler and L. Thiele, Multiobjective Optimization Using Evolutionary Algorithms, PPSN 1998",
+    ),
+    (
+        "IGD+",
+        "How far, on average over the points of the exact front, the nearest point of the set falls short of it, on "
+        "the same scale.",
+        "H. Ishibuchi et al., Modified Distance Calculation in Generational Distance and Inverted Generational "
+        "Distance, EMO 2015",
+    ),
+    (
+        "50 % attainment surface",
+        "The edge of the values that at least half of a strategy's runs reach or exceed in all objectives at once.",
+        "V. Grunert da Fonseca et al., Inferential Performance Assessment of Stochastic Optimisers and the "
+        "Attainment Function, EMO 2001",
+    ),
+    (
         "held-out regret",
         "The same, but from the training runs that the search was not shown: free of the luck that made the "
         "architecture look good.",
@@ -29,16 +50,18 @@ GLOSSARY: tuple[tuple[str, str, str], ...] = (
         "",
     ),
     (
-        "random search, exact",
+        "random search, exact or simulated",
         "The expectation over all seeds of search without replacement, in closed form from the table (simulated "
-        "with 10,000 permutations where there is none): a reference without sampling error.",
+        "with 10,000 permutations where there is none): a reference without sampling error. With several objectives "
+        "it is simulated with 1,000 permutations, and its standard error is shown.",
         "Hypergeometric order statistics",
     ),
     (
         "speed-up",
         "E(v) = (N + 1) / (k + 1) is the expected number of random draws until an architecture at least as good as "
         "v is drawn, k of N being as good. The score is the geometric mean of E over runs, divided by the same of "
-        "random search at equal evaluations. 2 means: as good as twice the draws.",
+        "random search at equal evaluations. 2 means: as good as twice the draws. With several objectives E is the "
+        "expected number of draws until the set of what was drawn has as small a hypervolume regret.",
         "Negative hypergeometric distribution",
     ),
     (

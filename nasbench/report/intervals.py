@@ -23,7 +23,7 @@ def speedups(frame: pd.DataFrame, title: str, styles: Styles, canvas: Canvas) ->
     Args:
         frame: rows of one task of `summary`, or `overall`.
         title: the task, or what is pooled.
-        styles: of all strategies of the report.
+        styles: of all strategies of the figure: its charts share one scale of colours.
         canvas: where to draw; its height is set by the number of strategies.
     """
     frame = frame[frame["speedup"] > 0].sort_values("speedup", ascending=False, kind="stable")
@@ -41,7 +41,7 @@ def speedups(frame: pd.DataFrame, title: str, styles: Styles, canvas: Canvas) ->
         alt.Tooltip("low:Q", title="95 % interval from", format=".3~g"),
         alt.Tooltip("high:Q", title="to", format=".3~g"),
     ]
-    colours = colour(styles, order)
+    colours = colour(styles, list(styles))
     one = chart([{"one": 1}]).mark_rule(color=GREY, strokeDash=[5, 4], strokeWidth=1.5)
     bar = base.mark_rule(strokeWidth=3).encode(
         x=alt.X("low:Q", scale=scale), x2="high:Q", y=y, color=colours, opacity=stress(canvas, 0.55)

@@ -38,12 +38,12 @@ _LEGEND_COLUMNS = 5
 
 
 def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canvas) -> Layered:
-    """Mean table regret of the incumbent with its 95 % band, the exact law of random search, the floor.
+    """Mean regret with its 95 % band, the law of random search, the floor.
 
     Args:
         frame: `curves` of one task, along evaluations or seconds.
         facts: of that task.
-        styles: of all strategies of the report.
+        styles: of all strategies of the figure: its charts share one scale of colours and one legend.
         canvas: where to draw.
     """
     along, label, unit = frame["axis"].iloc[0], "evaluations", 1.0
@@ -52,9 +52,9 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
         label = f"simulated {name}"
     frame = frame.assign(x=frame["x"] / unit)
     scale = regret_scale(frame["mean"], facts.noise_floor)
-    present = _present(frame, styles)
+    many, colours = frame["strategy"].nunique() > MANY, list(styles)
     x = _along(frame["x"], label, logarithmic=along == "seconds")
-    y = alt.Y("mean:Q", scale=scale.scale, axis=scale.axis(regret_title(facts, "mean table regret"), grid=True))
+    y = alt.Y("mean:Q", scale=scale.scale, axis=scale.axis(regret_title(facts, "mean "), grid=True))
     columns = ("strategy", "x", "mean", "low", "high", *(("observed", "seeds", "hover") if canvas.interactive else ()))
     data = table(frame.assign(hover=_answering(frame)), **{name: name for name in columns})
     legend = None if canvas.interactive else line_legend()
@@ -65,8 +65,8 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
             x=x,
             y=alt.Y("low:Q", scale=scale.scale),
             y2="high:Q",
-            color=colour(styles, present, legend),
-            opacity=band(canvas, len(present)),
+            color=colour(styles, colours, legend),
+            opacity=band(canvas, frame["strategy"].nunique()),
         )
     )
     line = (
@@ -75,23 +75,26 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
         .encode(
             x=x,
             y=y,
-            color=colour(styles, present, legend),
-            strokeDash=dash(styles, present, legend),
+            color=colour(styles, colours, legend),
+            strokeDash=dash(styles, colours, legend),
             opacity=stress(canvas, 1.0),
         )
     )
-    drawn = [area, line] if canvas.interactive or len(present) <= MANY else [line]
+    drawn = [area, line] if canvas.interactive or not many else [line]
     if canvas.interactive:
         tips = [
             alt.Tooltip("strategy:N"),
             alt.Tooltip("x:Q", title=label, format=",.4~g"),
-            alt.Tooltip("mean:Q", title="mean table regret", format=".3~g"),
+            alt.Tooltip("mean:Q", title=f"mean {facts.measure}", format=".3~g"),
             alt.Tooltip("low:Q", title="95 % band from", format=".3~g"),
             alt.Tooltip("high:Q", title="to", format=".3~g"),
-            alt.Tooltip("observed:Q", title=f"mean observed {metric_name(facts.metric)}", format=".5~g"),
             alt.Tooltip("seeds:Q", title="runs"),
         ]
-        drawn.append(_hover(x, y, colour(styles, present), tips))
+        if not facts.several:
+            tips.insert(
+                -1, alt.Tooltip("observed:Q", title=f"mean observed {metric_name(facts.metric)}", format=".5~g")
+            )
+        drawn.append(_hover(x, y, colour(styles, colours), tips))
     return finish([*floor_region(facts, scale, vertical=True), alt.layer(*drawn, data=data)], canvas, facts.label)
 
 
@@ -101,10 +104,10 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
     Args:
         frame: `ecdf` of one task.
         facts: of that task.
-        styles: of all strategies of the report.
+        styles: of all strategies of the figure: its charts share one scale of colours and one legend.
         canvas: where to draw.
     """
-    present = _present(frame, styles)
+    colours = list(styles)
     legend = None if canvas.interactive else line_legend()
     x = _along(frame["x"], "evaluations", logarithmic=True)
     y = alt.Y(
@@ -121,8 +124,8 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
         .encode(
             x=x,
             y=y,
-            color=colour(styles, present, legend),
-            strokeDash=dash(styles, present, legend),
+            color=colour(styles, colours, legend),
+            strokeDash=dash(styles, colours, legend),
             opacity=stress(canvas, 1.0),
         )
     )
@@ -133,14 +136,8 @@ def runtime_distribution(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, 
             alt.Tooltip("x:Q", title="evaluations", format=",.4~g"),
             alt.Tooltip("reached:Q", title="targets reached", format=".1%"),
         ]
-        drawn.append(_hover(x, y, colour(styles, present), tips))
+        drawn.append(_hover(x, y, colour(styles, colours), tips))
     return finish([alt.layer(*drawn, data=data)], canvas, facts.label)
-
-
-def _present(frame: pd.DataFrame, styles: Styles) -> list[str]:
-    """Strategies of a chart in the order of the legend."""
-    here = set(frame["strategy"])
-    return [label for label in styles if label in here]
 
 
 def _along(x: pd.Series[Any], title: str, logarithmic: bool) -> alt.X:

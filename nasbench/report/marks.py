@@ -135,9 +135,10 @@ def finish(layers: Sequence[alt.Chart | Layered], canvas: Canvas, title: str) ->
     return layered.properties(title=alt.TitleParams(text=[title], limit=int(canvas.width) + 40))
 
 
-def regret_title(facts: TaskFacts, what: str = "table regret") -> str:
-    """`table regret (percentage points)`."""
-    unit = difference_unit(facts.unit)
+def regret_title(facts: TaskFacts, before: str = "") -> str:
+    """`table regret (percentage points)`; of a share, which way is better."""
+    unit = "smaller is better" if facts.several else difference_unit(facts.unit)
+    what = before + facts.measure
     return f"{what} ({unit})" if unit else what
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
+from nasbench.analysis.fronts import EXACT_FRONT
+from nasbench.analysis.random_reference import REFERENCES
 from nasbench.report.lines import line_legend
 from nasbench.report.marks import MANY, Canvas, Layered, band, chart, colour, dash, finish, stress, table
 from nasbench.report.theme import GREY, SOFT_INK, Styles
@@ -75,7 +76,7 @@ def competitors(styles: Styles) -> list[str]:
     """All predictors of the report, drawn or not: charts side by side on paper share one legend and one
     scale of colours, which they must all state alike.
     """
-    return [label for label in styles if label != RANDOM_SEARCH_EXACT]
+    return [label for label in styles if label not in (EXACT_FRONT, *REFERENCES)]
 
 
 def _with_untrained(frame: pd.DataFrame) -> pd.DataFrame:

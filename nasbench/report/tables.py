@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from nasbench.analysis.front_random_search import PERMUTATIONS
 from nasbench.report.cells import (
     STRATEGY,
     Cell,
     Column,
     Head,
+    Record,
     Table,
     fixed_column,
     formatted,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 
 def summary_table(data: ReportData, facts: TaskFacts) -> Table:
-    """One row a strategy, best mean table regret first.
+    """One row a strategy, best mean regret first.
 
     Columns that the task cannot fill are left out and named in the notes.
     """
@@ -64,11 +66,16 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
             formatted("reaches_optimum", percent),
         ),
     }
+    if facts.several:
+        optional = _set_columns(rows)
     missing = [name for name in optional if not any(known(r[name]) for r in rows)]
     columns: list[Column] = [
         STRATEGY,
         (
-            Head("table regret", f"Mean over seeds, in {unit}, with its 95 % bootstrap interval", True),
+            Head(
+                facts.measure,
+                f"Mean over seeds{f', in {unit}' if unit else ''}, with its 95 % bootstrap interval; smaller is better",
+            ),
             lambda r: Cell(
                 fixed(r["regret_mean"], regret),
                 order(r["regret_mean"]),
@@ -77,8 +84,16 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
             ),
         ),
         (
-            Head("random search, exact", "Expected table regret of random search at equal evaluations"),
-            fixed_column("random_search_regret", rows, regret),
+            Head(
+                "random search, simulated" if facts.several else "random search, exact",
+                f"Expected {facts.measure} of random search at equal evaluations"
+                + (f", with the standard error of {PERMUTATIONS:,} simulated runs" if facts.several else ""),
+            ),
+            lambda r: Cell(
+                fixed(r["random_search_regret"], regret),
+                order(r["random_search_regret"]),
+                f"±\u00a0{number(r['random_search_error'], 2)}" if (r["random_search_error"] or 0) > 0 else "",
+            ),
         ),
         (
             Head("speed-up", "Over random search, with its 95 % interval"),
@@ -90,6 +105,18 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
         ),
         (Head("Holm\u00a0p", f"Adjusted p of the test against {CONTROL}"), formatted("p_holm", p_value)),
         *(column for name, column in optional.items() if name not in missing),
+        *([] if facts.several else _incumbent_columns(facts)),
+        (
+            Head("runs", "Seeds, and how many of them failed"),
+            lambda r: Cell(f"{r['seeds']:.0f}", order(float(r["seeds"])), _failed(r["failed_runs"])),
+        ),
+    ]
+    notes = [_not_shown(missing)] if missing else []
+    return table(facts.label, columns, rows, [facts.surrogate, *notes] if facts.surrogate else notes)
+
+
+def _incumbent_columns(facts: TaskFacts) -> list[Column]:
+    return [
         (
             Head(f"observed {metric_name(facts.metric)}", "Mean of what the search saw of its final architecture"),
             lambda r: Cell(number(r["observed_mean"], 4), order(r["observed_mean"])),
@@ -98,13 +125,29 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
             Head("within noise floor", "Whether the mean regret is at most the table's noise floor"),
             lambda r: yes_no(r["within_noise_floor"]),
         ),
-        (
-            Head("runs", "Seeds, and how many of them failed"),
-            lambda r: Cell(f"{r['seeds']:.0f}", order(float(r["seeds"])), _failed(r["failed_runs"])),
-        ),
     ]
-    notes = [_not_shown(missing)] if missing else []
-    return table(facts.label, columns, rows, [facts.surrogate, *notes] if facts.surrogate else notes)
+
+
+def _set_columns(rows: Sequence[Record]) -> dict[str, Column]:
+    """What is said of final Pareto sets."""
+    return {
+        "hypervolume": (
+            Head("hypervolume", "Mean share of the exact front's that the final Pareto set has; larger is better"),
+            formatted("hypervolume", lambda v: fixed(v, 3)),
+        ),
+        "igd_plus": (
+            Head("IGD+", "Mean distance of the final Pareto set to the exact front, normalised; smaller is better"),
+            fixed_column("igd_plus", rows),
+        ),
+        "front_size": (
+            Head("set size", "Mean number of architectures in the final Pareto set"),
+            fixed_column("front_size", rows, 1),
+        ),
+        "reaches_optimum": (
+            Head("whole front", "Share of runs that end with a set as good as the exact front"),
+            formatted("reaches_optimum", percent),
+        ),
+    }
 
 
 def _failed(runs: float) -> str:

@@ -65,10 +65,13 @@ _COLUMNS = (
     ("observed_mean", "observed"),
     ("regret_mean", "regret"),
     ("interval", "95 % interval"),
-    ("random_search_regret", "random (exact)"),
+    ("random_search_regret", "random search"),
     ("speedup", "speed-up"),
     ("p_holm", "Holm p"),
     ("test_regret", "test regret"),
+    ("hypervolume", "hypervolume"),
+    ("igd_plus", "IGD+"),
+    ("front_size", "set size"),
 )
 
 
@@ -90,7 +93,8 @@ def print_comparison(summary: pd.DataFrame, verdict: list[str]) -> None:
         records = [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
         known = [(key, head) for key, head in _COLUMNS if key == "interval" or rows[key].notna().any()]
         columns = _fitting({head: [_cell(key, record) for record in records] for key, head in known}, console.width)
-        title = f"{task}   {records[0]['metric']} ({records[0]['unit']})"
+        metric, unit, measure = (records[0][key] for key in ("metric", "unit", "measure"))
+        title = f"{task}   {f'{metric} ({unit})' if unit else measure}"
         table = Table(title=Text(title), title_justify="left", box=None)
         for head in columns:
             table.add_column(head, justify="left" if head == "strategy" else "right", no_wrap=True)
@@ -104,7 +108,7 @@ def print_comparison(summary: pd.DataFrame, verdict: list[str]) -> None:
 
 def _fitting(columns: dict[str, list[str]], width: int) -> dict[str, list[str]]:
     """The columns that a narrow terminal has room for; the less telling ones go first."""
-    droppable = ["seeds", "random (exact)", "observed", "95 % interval"]
+    droppable = ["seeds", "set size", "hypervolume", "random search", "observed", "95 % interval"]
     while droppable and sum(2 + max(map(len, [head, *cells])) for head, cells in columns.items()) > width:
         columns.pop(droppable.pop(0), None)
     return columns

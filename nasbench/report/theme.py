@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
+from nasbench.analysis.fronts import EXACT_FRONT
+from nasbench.analysis.random_reference import REFERENCES
 
 CONTROL = "random-search"
 """Registry name of the strategy that everything is compared with; drawn in grey."""
@@ -47,17 +48,18 @@ Styles = Mapping[str, Style]
 def styles_of(labels: Iterable[str]) -> dict[str, Style]:
     """One style a strategy, that depends on nothing but the set of labels.
 
-    Random search is grey, its exact law grey and dashed. The others take the palette in alphabetical
-    order, then the palette again with another dash pattern.
+    Random search is grey, its law (exact or simulated) grey and dashed, a table's own Pareto front black. The
+    others take the palette in alphabetical order, then the palette again with another dash pattern.
     """
-    names = sorted(set(labels) - {CONTROL, RANDOM_SEARCH_EXACT})
+    names = sorted(set(labels) - {CONTROL, EXACT_FRONT, *REFERENCES})
     styles = {
         name: Style(name, PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)])
         for i, name in enumerate(names)
     }
     if CONTROL in labels:
         styles = {CONTROL: Style(CONTROL, GREY, DASHES[0]), **styles}
-    return {**styles, RANDOM_SEARCH_EXACT: Style(RANDOM_SEARCH_EXACT, GREY, EXACT_DASH)}
+    laws = {label: Style(label, GREY, EXACT_DASH) for label in REFERENCES}
+    return {**styles, **laws, EXACT_FRONT: Style(EXACT_FRONT, INK, DASHES[0])}
 
 
 CONFIG: dict[str, Any] = {

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from nasbench.problem import Observation, Problem, Trial
+from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy
 
 
@@ -24,12 +25,14 @@ class RandomSearch(Strategy):
     version: ClassVar[int] = 1
     max_objectives: ClassVar[int | None] = None
 
+    _numbers: Iterator[int] = field(init=False, repr=False, compare=False)
     _trials: Iterator[Trial] = field(init=False, repr=False, compare=False)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Begin at the start of the design."""
         super().start(problem, rng)
-        self._trials = map(Trial, count(), problem.design())
+        self._numbers = count()
+        self._trials = map(Trial, self._numbers, problem.design())
 
     def ask(self, n: int = 1) -> list[Trial]:
         """The next n architectures of the design; fewer at the end of the space."""
@@ -40,3 +43,6 @@ class RandomSearch(Strategy):
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Nothing to learn."""
+
+    def _trial(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        return Trial(next(self._numbers), genotype, epoch)

@@ -97,11 +97,15 @@ class GaussianProcessSearch(Strategy):
         """The next architectures by expected improvement, each given the ones before it."""
         trials: list[Trial] = []
         while len(trials) < n and (genotype := self._next()) is not None:
-            self._genotypes.append(genotype)
-            self._model.add(self._pool.mark(genotype))
-            self._utility.append(np.nan)
-            trials.append(self._trial(genotype))
+            trials.append(self.adopt(genotype))
         return trials
+
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A trial in flight from now on, whoever proposed it."""
+        self._genotypes.append(genotype)
+        self._model.add(self._pool.mark(genotype))
+        self._utility.append(np.nan)
+        return self._trial(genotype, epoch)
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Remember the outcome; the model takes it in at the next `ask`."""

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nasbench.analysis.curves import RANDOM_SEARCH_EXACT
+from nasbench.analysis.random_reference import RANDOM_SEARCH_EXACT
 from nasbench.report.critical_difference import critical_difference
 from nasbench.report.data import TaskFacts
 from nasbench.report.distributions import final_regret
@@ -131,7 +131,7 @@ def test_final_regret_has_a_dot_a_run_and_the_best_first():
             "task": FACTS.label,
             "strategy": ["gp"] * 3 + ["random-search"] * 3 + ["broken"],
             "seed": [0, 1, 2, 0, 1, 2, 0],
-            "table_regret": [0.5, 0.7, 0.9, 0.2, 0.1, 0.0, np.nan],
+            "regret": [0.5, 0.7, 0.9, 0.2, 0.1, 0.0, np.nan],
             "observed": 90.0,
             "architecture": "cell",
         }
@@ -140,7 +140,7 @@ def test_final_regret_has_a_dot_a_run_and_the_best_first():
     (dots,) = marks(spec, "circle")
     drawn = rows(spec, dots)
     assert [(row["strategy"], float(row["regret"])) for row in drawn] == [
-        (s, r) for s, r in zip(frame["strategy"], frame["table_regret"], strict=True) if r == r
+        (s, r) for s, r in zip(frame["strategy"], frame["regret"], strict=True) if r == r
     ]
     assert dots["encoding"]["y"]["sort"] == ["random-search", "gp"]
     assert all(abs(float(row["jitter"])) <= 0.5 for row in drawn)

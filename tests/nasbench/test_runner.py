@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import nasbench
 from nasbench import runner
 from nasbench.errors import GenotypeError, StrategyError, TaskError, UnknownNameError
-from nasbench.incumbent import incumbent_steps, pareto_mask
+from nasbench.incumbent import front_steps, incumbent_steps
 from nasbench.run import hash_trace, trace_dtype
 from nasbench.runner import entry_of, run_key
 from nasbench.strategies import REGISTRY, create
@@ -77,17 +77,38 @@ def test_the_incumbent_is_the_first_best_at_the_highest_epoch(pairs, sign):
     assert incumbent_steps(trace_of(values, epochs), sign).tolist() == expected
 
 
-@given(st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, 2.0, np.nan])] * 3), max_size=12))
-def test_the_pareto_mask_equals_its_definition(rows):
-    def dominates(a, b):
-        return all(x >= y for x, y in zip(a, b, strict=True)) and any(x > y for x, y in zip(a, b, strict=True))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([np.nan, 1.0, 2.0]), *[st.sampled_from([0.0, 1.0, 2.0, np.nan])] * 2, st.integers(0, 5)
+        ),
+        max_size=60,
+    ),
+    st.booleans(),
+)
+def test_the_front_after_each_trial_equals_its_definition(trials, staged):
+    """Among the trials at the highest epoch so far, those that no other dominates, each architecture once."""
+    epochs = [epoch if staged else np.nan for epoch, *_ in trials]
+    values, seen = [], {}
+    for epoch, (_, first, second, number) in zip(epochs, trials, strict=True):
+        values.append(seen.setdefault((number, np.nan_to_num(epoch)), (first, second)))  # what a run is told again
+    numbers = [number for *_, number in trials]
+    found = {step.position: step.members.tolist() for step in front_steps(
+        np.array(values, dtype=float).reshape(-1, 2), np.array(epochs, dtype=float), np.array(numbers, dtype=np.int64)
+    )}  # fmt: skip
 
-    known = [not np.isnan(r).any() for r in rows]
-    expected = [
-        ok and not any(k and dominates(other, row) for other, k in zip(rows, known, strict=True))
-        for row, ok in zip(rows, known, strict=True)
-    ]
-    assert pareto_mask(np.array(rows, dtype=float).reshape(-1, 3)).tolist() == expected
+    def dominates(a, b):
+        return all(x >= y for x, y in zip(a, b, strict=True)) and a != b
+
+    current = []
+    for n in range(1, len(trials) + 1):
+        known = [i for i in range(n) if not np.isnan(values[i]).any()]
+        level = max((np.nan_to_num(epochs[i]) for i in known), default=None)
+        rivals = [i for i in known if np.nan_to_num(epochs[i]) == level]
+        best = [i for i in rivals if not any(dominates(values[j], values[i]) for j in rivals)]
+        expected = [i for i in best if numbers[i] not in [numbers[j] for j in best if j < i]]
+        current = found.get(n - 1, current)
+        assert current == expected
 
 
 def test_best_is_the_first_best_observed_value():
