@@ -95,6 +95,7 @@ def _expected_sides(mean: Floats, sd: Floats, lower: Floats, upper: Floats) -> F
     That of (-inf, u] is E[max(u - loss, 0)]; many boxes share their ends.
     """
     ends, which = np.unique(np.concatenate([lower, upper]), return_inverse=True)
-    lengths = np.array([np.zeros_like(mean) if end == -np.inf else expected_improvement(-mean, sd, -end) for end in ends])
+    nothing = np.zeros_like(mean)
+    lengths = np.array([nothing if end == -np.inf else expected_improvement(-mean, sd, -end) for end in ends])
     low, high = np.split(which, 2)
     return np.asarray(lengths[high] - lengths[low])

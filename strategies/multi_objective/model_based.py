@@ -59,11 +59,15 @@ class ModelBasedFrontSearch(Strategy):
         """The next architectures by acquisition value, each given the ones before it."""
         trials: list[Trial] = []
         while len(trials) < n and (genotype := self._next()) is not None:
-            self._genotypes.append(genotype)
-            self._pool.mark(genotype)
-            self._add(genotype)
-            trials.append(self._trial(genotype))
+            trials.append(self.adopt(genotype))
         return trials
+
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A trial in flight from now on, whoever proposed it."""
+        self._genotypes.append(genotype)
+        self._pool.mark(genotype)
+        self._add(genotype)
+        return self._trial(genotype, epoch)
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Remember the outcome; the models take it in at the next `ask`."""
