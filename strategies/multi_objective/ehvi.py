@@ -24,10 +24,6 @@ from nasbench.strategies.multi_objective.model_based import ModelBasedFrontSearc
 
 Floats = NDArray[np.float64]
 
-_COST_NOISE, _COST_NOISE_SD = 0.01, 2.0
-"""Prior median of the relative noise of a cost and standard deviation of its logarithm: a count has none, a
-measured latency has some."""
-
 
 @dataclass
 class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
@@ -43,7 +39,8 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
     for what lies beyond the front's ends.
 
     Trials in flight take part with their posterior means (kriging believer), in the models and in the front.
-    Infeasible trials teach the models but are no part of the front; failed ones teach nothing.
+    Infeasible trials teach the models but are no part of the front, and the improvement is multiplied by the
+    probability that the constraints are kept; failed trials teach nothing.
 
     Source: Emmerich et al., Single- and Multiobjective Evolutionary Optimization Assisted by Gaussian Random
     Field Metamodels, IEEE Transactions on Evolutionary Computation 2006; exact boxes as in Yang et al.,
@@ -81,17 +78,8 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
         super().start(problem, rng)
         views = self._views()
         self._models = [
-            SequentialModel(
-                views[objective.functional][0],
-                default_groups(problem.space, objective.functional),
-                initial=self.initial,
-                lengthscale=self.lengthscale,
-                noise=self.noise if objective.functional else _COST_NOISE,
-                noise_sd=0.5 if objective.functional else _COST_NOISE_SD,
-                refit=self.refit,
-                evaluations=problem.evaluations,
-            )
-            for objective in problem.objectives
+            (self._accuracy_model if kind else self._cost_model)(views[kind][0], default_groups(problem.space, kind))
+            for kind in (objective.functional for objective in problem.objectives)
         ]
 
     def _views(self) -> dict[bool, tuple[Floats, NDArray[np.int64]]]:

@@ -9,21 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import StrategyError
+from nasbench.predictors.features import Groups
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
 from nasbench.strategies.bayesian.candidate_pool import PARENTS, Pool, SampledPool, WholePool
+from nasbench.strategies.bayesian.sequential_model import SequentialModel
 from nasbench.strategies.multi_objective.domination import Evaluated, crowded_order, evaluated
+from nasbench.strategies.multi_objective.feasibility import Feasibility
 
 Floats = NDArray[np.float64]
+
+_COST_NOISE, _COST_NOISE_SD = 0.01, 2.0
+"""Prior median of the relative noise of a cost and standard deviation of its logarithm: a count has none, a
+measured latency has some."""
 
 
 @dataclass
 class ModelBasedFrontSearch(Strategy):
     """Asks, after a random start, for the candidate with the largest acquisition value.
 
-    Sub-classes say how candidates are modelled and scored. No architecture is asked twice; `ask` is empty
-    when all have been asked.
+    Sub-classes say how candidates are modelled and scored, by a number that is not negative. Where there are
+    constraints it is multiplied by the probability that the candidate keeps them. No architecture is asked
+    twice; `ask` is empty when all have been asked.
     """
 
     initial: int = 10
@@ -36,6 +44,7 @@ class ModelBasedFrontSearch(Strategy):
     _queue: list[Genotype] = field(init=False, repr=False, compare=False)
     _genotypes: list[Genotype] = field(init=False, repr=False, compare=False)
     _told: dict[int, Evaluated] = field(init=False, repr=False, compare=False)
+    _feasibility: Feasibility | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive(initial=self.initial, lengthscale=self.lengthscale, noise=self.noise)
@@ -54,6 +63,9 @@ class ModelBasedFrontSearch(Strategy):
         self._pool.features([])
         self._queue = problem.initial(self.initial)[::-1]
         self._genotypes, self._told = [], {}
+        self._feasibility = None
+        if problem.constraints:
+            self._feasibility = Feasibility(problem, self._pool.representatives(), self._cost_model)
 
     def ask(self, n: int = 1) -> list[Trial]:
         """The next architectures by acquisition value, each given the ones before it."""
@@ -67,11 +79,35 @@ class ModelBasedFrontSearch(Strategy):
         self._genotypes.append(genotype)
         self._pool.mark(genotype)
         self._add(genotype)
+        if self._feasibility:
+            self._feasibility.add(genotype)
         return self._trial(genotype, epoch)
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Remember the outcome; the models take it in at the next `ask`."""
         self._told[trial.number] = evaluated(self.problem, trial.genotype, observation)
+        if self._feasibility:
+            self._feasibility.tell(trial.number, observation)
+
+    def _accuracy_model(self, features: Floats, groups: Groups) -> SequentialModel:
+        """A model of a trained network's values, or of what is made from them."""
+        return self._model(features, groups, self.noise, 0.5)
+
+    def _cost_model(self, features: Floats, groups: Groups) -> SequentialModel:
+        """A model of what may be counted or measured: how noisy, the values themselves have to say."""
+        return self._model(features, groups, _COST_NOISE, _COST_NOISE_SD)
+
+    def _model(self, features: Floats, groups: Groups, noise: float, noise_sd: float) -> SequentialModel:
+        return SequentialModel(
+            features,
+            groups,
+            initial=self.initial,
+            lengthscale=self.lengthscale,
+            noise=noise,
+            noise_sd=noise_sd,
+            refit=self.refit,
+            evaluations=self.problem.evaluations,
+        )
 
     @abstractmethod
     def _add(self, genotype: Genotype) -> None:
@@ -79,7 +115,7 @@ class ModelBasedFrontSearch(Strategy):
 
     @abstractmethod
     def _scores(self, losses: Floats, feasible: NDArray[np.bool_], active: NDArray[np.int64]) -> Floats:
-        """Acquisition values of the pool's representatives, `(m,)`; only their order counts.
+        """Acquisition values of the pool's representatives, `(m,)`, not negative.
 
         Args:
             losses: `(trials, objectives)`, NaN for those in flight and failed ones.
@@ -98,7 +134,13 @@ class ModelBasedFrontSearch(Strategy):
         available = self._pool.available()
         if not available.any():
             return None
-        scores = self._scores(*self._history()) if known else np.zeros(len(available))
+        scores = np.zeros(len(available))
+        if known:
+            losses, feasible, active = self._history()
+            scores = self._scores(losses, feasible, active)
+            if self._feasibility:
+                candidates, fixed = self._pool.representatives(), self._pool.fixed
+                scores *= self._feasibility.probability(candidates, len(losses), active, fixed=fixed)
         scores = np.where(available, scores, -np.inf)
         top = scores.max()
         tied = np.flatnonzero(available & (scores >= top - 1e-9 * abs(top)))
