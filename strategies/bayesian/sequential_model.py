@@ -50,6 +50,7 @@ class SequentialModel:
         noise: prior median of the noise variance relative to the signal variance.
         refit: growth of the number of values until the next fit.
         evaluations: the budget, if known.
+        noise_sd: prior standard deviation of the logarithm of the noise variance.
 
     Attributes:
         hyperparameters: of the last fit, or the prior medians before.
@@ -66,10 +67,11 @@ class SequentialModel:
         noise: float,
         refit: float,
         evaluations: int | None,
+        noise_sd: float = 0.5,
     ) -> None:
         spread = lengthscale * typical_distance(features)
         self.hyperparameters = Hyperparameters((spread,) * len(groups), noise)
-        self._prior = Prior(self.hyperparameters)
+        self._prior = Prior(self.hyperparameters, noise_sd=noise_sd)
         self.groups, self._initial, self._refit = groups, initial, refit
         self._capacity = min(evaluations or _CAPACITY, _CAPACITY)
         self._refit_at = 0

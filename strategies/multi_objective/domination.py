@@ -40,8 +40,16 @@ class Evaluated(NamedTuple):
 def evaluated(problem: Problem, genotype: Genotype, observation: Observation) -> Evaluated:
     """What a strategy remembers of a trial."""
     losses = tuple([-o.sign * value for o, value in zip(problem.objectives, observation.values, strict=True)])
-    failed = any(loss != loss for loss in losses)
-    return Evaluated(genotype, losses, inf if failed else 0.0)
+    if any(loss != loss for loss in losses):
+        return Evaluated(genotype, losses, inf)
+    return Evaluated(genotype, losses, problem.violation(observation) if problem.constraints else 0.0)
+
+
+def dominates(one: Evaluated, other: Evaluated) -> bool:
+    """Whether an architecture is at least as good in all objectives and better in one, or less infeasible."""
+    if one.violation or other.violation:
+        return one.violation < other.violation
+    return one.losses != other.losses and all(a <= b for a, b in zip(one.losses, other.losses, strict=True))
 
 
 def non_dominated_ranks(losses: Floats, violations: Floats | None = None) -> NDArray[np.int64]:

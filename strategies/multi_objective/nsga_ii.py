@@ -86,9 +86,13 @@ class NSGAII(Strategy):
         """What is left of the random start, then children; empty once every architecture was asked."""
         trials: list[Trial] = []
         while len(trials) < n and (genotype := self._next()) is not None:
-            self._seen.add(genotype)
-            trials.append(self._trial(genotype))
+            trials.append(self.adopt(genotype))
         return trials
+
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A child of the present generation, whoever proposed it; it is not asked again."""
+        self._seen.add(genotype)
+        return self._trial(genotype, epoch)
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """One more child; with `population` of them the generation ends."""
