@@ -19,6 +19,7 @@ from nasbench.strategies.baselines.random_search import RandomSearch
 from nasbench.task import Task
 
 HOSTILE = "<script>alert(\"1\")</script> & 'x' </script><!-- é"
+DRAWN = [name for name in NAMES if name != "pareto"]  # needs several objectives
 BOOM = "<b>boom</b></pre></script>"
 
 
@@ -99,7 +100,7 @@ class Page(HTMLParser):
 
 def test_the_files_are_there(report):
     names = {path.name for path in report.out.iterdir()}
-    charts = {f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")}
+    charts = {f"{name}.{kind}" for name in DRAWN for kind in ("svg", "png")}
     assert names == charts | {"index.html", "summary.csv", "provenance.json"}
     assert {path.name for path in report.files} == names
     assert json.loads((report.out / "provenance.json").read_text()) == provenance()
@@ -116,7 +117,7 @@ def test_the_summary_is_the_frame(report, runs):
 
 
 def test_images_are_whole(report):
-    for name in NAMES:
+    for name in DRAWN:
         root = ElementTree.fromstring((report.out / f"{name}.svg").read_text(encoding="utf-8"))
         data = (report.out / f"{name}.png").read_bytes()
         assert data[:8] == b"\x89PNG\r\n\x1a\n"
