@@ -10,8 +10,7 @@ import numpy as np
 
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.multi_fidelity.base import Job, MultiFidelitySearch
-from nasbench.strategies.multi_fidelity.brackets import whole
+from nasbench.strategies.multi_fidelity.base import Job, MultiFidelitySearch, whole
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import floor, log, prod
 from typing import NamedTuple
 
@@ -58,11 +59,11 @@ def ladder(fidelities: Sequence[int], eta: int, min_epochs: int | None) -> Ladde
         raise StrategyError(f"no rung below the full training: the task offers {trained}, min_epochs is {min_epochs}")
     steps = max(1, floor(log(full / lowest, eta) + 1e-9))
     wanted = [lowest * eta**k for k in range(steps)]
-    nearest = {min(trained, key=lambda epoch, ideal=ideal: abs(log(epoch / ideal))) for ideal in wanted}
+    nearest = {min((abs(log(epoch / ideal)), epoch) for epoch in trained)[1] for ideal in wanted}
     epochs = (*sorted(nearest - {full}), full)
     if len(epochs) == 1:
         epochs = (trained[-2], full)
-    shares = [eta ** max(1, round(log(high / low, eta))) for low, high in zip(epochs, epochs[1:], strict=False)]
+    shares = [eta ** max(1, round(log(high / low, eta))) for low, high in pairwise(epochs)]
     return Ladder(epochs, tuple(shares))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.problem import Problem
-from nasbench.strategies.multi_fidelity.brackets import whole
+from nasbench.strategies.multi_fidelity.base import whole
 from nasbench.strategies.multi_fidelity.early_stopping import EarlyStopping
 
 
