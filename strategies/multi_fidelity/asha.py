@@ -10,13 +10,11 @@ import numpy as np
 
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.multi_fidelity.base import Job, MultiFidelitySearch
-from nasbench.strategies.multi_fidelity.brackets import whole
-from nasbench.strategies.multi_fidelity.ladder import Ladder, ladder
+from nasbench.strategies.multi_fidelity.base import Job, LadderSearch
 
 
 @dataclass
-class ASHA(MultiFidelitySearch):
+class ASHA(LadderSearch):
     """Successive halving that never waits: whatever is among the best of its rung so far climbs at once.
 
     A free worker takes, from the highest rung down, the best architecture that is among the best 1/`eta` of those
@@ -31,25 +29,14 @@ class ASHA(MultiFidelitySearch):
         min_epochs: of the first rung; None for about four rungs.
     """
 
-    eta: int = 3
-    min_epochs: int | None = None
-
     version: ClassVar[int] = 1
 
-    _ladder: Ladder = field(init=False, repr=False, compare=False)
     _told: list[list[tuple[float, int, Genotype]]] = field(init=False, repr=False, compare=False)
     _climbed: list[set[Genotype]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        whole(2, eta=self.eta)
-        if self.min_epochs is not None:
-            whole(1, min_epochs=self.min_epochs)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Begin with empty rungs."""
         super().start(problem, rng)
-        self._ladder = ladder(problem.fidelities, self.eta, self.min_epochs)
-        self._rungs = self._ladder.epochs
         self._told = [[] for _ in self._rungs]
         self._climbed = [set() for _ in self._rungs]
 
@@ -60,8 +47,8 @@ class ASHA(MultiFidelitySearch):
                 if genotype not in climbed and negated < np.inf:
                     climbed.add(genotype)
                     return Job(genotype, rung + 1)
-        genotype = self._new()
-        return None if genotype is None else Job(genotype, 0)
+        new = self._new()
+        return None if new is None else Job(new, 0)
 
     def _done(self, job: Job, utility: float) -> None:
         rung = self._told[job.rung]

@@ -9,9 +9,11 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy
+from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.multi_fidelity.ladder import Ladder, ladder
 
 
 class Job(NamedTuple):
@@ -26,6 +28,18 @@ class Job(NamedTuple):
     genotype: Genotype
     rung: int
     group: int = 0
+
+
+def whole(least: int, **values: int) -> None:
+    """Check that each hyper-parameter is a whole number, and large enough.
+
+    Raises:
+        StrategyError: one is not.
+    """
+    for name, value in values.items():
+        positive(**{name: value})
+        if not isinstance(value, int) or value < least:
+            raise StrategyError(f"{name} must be a whole number from {least}, got {value!r}")
 
 
 @dataclass
@@ -96,3 +110,29 @@ class MultiFidelitySearch(Strategy):
             left = [entry for entry in left if entry[1] > -np.inf]
             self._rest = [g for *_, g in sorted(left, key=lambda entry: entry[:2])]
         return Job(self._rest.pop(), len(self._rungs) - 1) if self._rest else None
+
+
+@dataclass
+class LadderSearch(MultiFidelitySearch):
+    """Base of the strategies whose rungs are apart by a factor.
+
+    Args:
+        eta: one architecture in `eta` climbs to the next rung, which is about `eta` times as long.
+        min_epochs: of the first rung; None for about four rungs.
+    """
+
+    eta: int = 3
+    min_epochs: int | None = None
+
+    _ladder: Ladder = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        whole(2, eta=self.eta)
+        if self.min_epochs is not None:
+            whole(1, min_epochs=self.min_epochs)
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> None:
+        """Choose the rungs among the fidelities of the problem."""
+        super().start(problem, rng)
+        self._ladder = ladder(problem.fidelities, self.eta, self.min_epochs)
+        self._rungs = self._ladder.epochs

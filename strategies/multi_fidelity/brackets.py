@@ -8,24 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nasbench.errors import StrategyError
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.base import positive
-from nasbench.strategies.multi_fidelity.base import Job, MultiFidelitySearch
-from nasbench.strategies.multi_fidelity.ladder import Ladder, Plan, ladder
-
-
-def whole(least: int, **values: int) -> None:
-    """Check that each hyper-parameter is a whole number, and large enough.
-
-    Raises:
-        StrategyError: one is not.
-    """
-    for name, value in values.items():
-        positive(**{name: value})
-        if not isinstance(value, int) or value < least:
-            raise StrategyError(f"{name} must be a whole number from {least}, got {value!r}")
+from nasbench.strategies.multi_fidelity.base import Job, LadderSearch
+from nasbench.strategies.multi_fidelity.ladder import Plan
 
 
 class Bracket:
@@ -90,34 +76,19 @@ class Bracket:
 
 
 @dataclass
-class BracketSearch(MultiFidelitySearch):
+class BracketSearch(LadderSearch):
     """Base of strategies that run brackets one after another.
 
     A rung waits for its last trial. Workers that would idle in the meantime begin the next bracket, as in the
     papers' parallel versions; an earlier bracket always goes first.
-
-    Args:
-        eta: one architecture in `eta` climbs to the next rung, which is about `eta` times as long.
-        min_epochs: of the first rung; None for about four rungs.
     """
 
-    eta: int = 3
-    min_epochs: int | None = None
-
-    _ladder: Ladder = field(init=False, repr=False, compare=False)
     _open: dict[int, Bracket] = field(init=False, repr=False, compare=False)
     _opened: int = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        whole(2, eta=self.eta)
-        if self.min_epochs is not None:
-            whole(1, min_epochs=self.min_epochs)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Begin with the first bracket."""
         super().start(problem, rng)
-        self._ladder = ladder(problem.fidelities, self.eta, self.min_epochs)
-        self._rungs = self._ladder.epochs
         self._open, self._opened = {}, 0
 
     @abstractmethod

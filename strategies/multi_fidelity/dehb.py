@@ -12,10 +12,9 @@ from nasbench.errors import StrategyError
 from nasbench.problem import Problem
 from nasbench.space import Genotype
 from nasbench.strategies.base import positive
-from nasbench.strategies.multi_fidelity.base import Job, MultiFidelitySearch
-from nasbench.strategies.multi_fidelity.brackets import whole
+from nasbench.strategies.multi_fidelity.base import Job, LadderSearch
 from nasbench.strategies.multi_fidelity.differential_evolution import Cube, Floats, Population
-from nasbench.strategies.multi_fidelity.ladder import Plan, hyperband_plans, ladder
+from nasbench.strategies.multi_fidelity.ladder import Plan, hyperband_plans
 
 _ATTEMPTS = 32
 _FEWEST = 3
@@ -62,7 +61,7 @@ class Sweep:
 
 
 @dataclass
-class DEHB(MultiFidelitySearch):
+class DEHB(LadderSearch):
     """Differential evolution with a population a rung, in the order and the numbers of Hyperband's brackets.
 
     In the first iteration of Hyperband, the first bracket opens with the seed's design, and the best of a rung climb
@@ -85,8 +84,6 @@ class DEHB(MultiFidelitySearch):
         crossover_probability: of taking a choice from the mutant.
     """
 
-    eta: int = 3
-    min_epochs: int | None = None
     mutation_factor: float = 0.5
     crossover_probability: float = 0.5
 
@@ -103,9 +100,7 @@ class DEHB(MultiFidelitySearch):
     _made: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        whole(2, eta=self.eta)
-        if self.min_epochs is not None:
-            whole(1, min_epochs=self.min_epochs)
+        super().__post_init__()
         positive(mutation_factor=self.mutation_factor)
         share = self.crossover_probability
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
@@ -114,10 +109,9 @@ class DEHB(MultiFidelitySearch):
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Begin with random populations, as large as the largest bracket's rung, and nothing trained."""
         super().start(problem, rng)
-        rungs = ladder(problem.fidelities, self.eta, self.min_epochs)
-        self._rungs, self._plans = rungs.epochs, hyperband_plans(rungs)
+        self._plans = hyperband_plans(self._ladder)
         self._cube = Cube(problem.space, rng)
-        sizes = [0] * len(rungs.epochs)
+        sizes = [0] * len(self._rungs)
         for plan in self._plans:
             for rung, count in enumerate(plan.counts, plan.first):
                 sizes[rung] = max(sizes[rung], count)
