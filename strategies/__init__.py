@@ -52,6 +52,30 @@ REGISTRY = Registry(
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
         "replay": ("nasbench.strategies.baselines.replay:Replay", None),
         "successive-halving": ("nasbench.strategies.multi_fidelity.successive_halving:SuccessiveHalving", None),
+        "differential-evolution": (
+            "nasbench.strategies.evolutionary.differential_evolution:DifferentialEvolution",
+            None,
+        ),
+        "genetic-algorithm": (
+            "nasbench.strategies.evolutionary.genetic_algorithm:GeneticAlgorithm",
+            None,
+        ),
+        "grid-search": ("nasbench.strategies.baselines.grid_search:GridSearch", None),
+        "iterated-local-search": (
+            "nasbench.strategies.evolutionary.iterated_local_search:IteratedLocalSearch",
+            None,
+        ),
+        "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
+        "npenas": ("nasbench.strategies.evolutionary.npenas:NPENAS", None),
+        "quasi-random": ("nasbench.strategies.baselines.quasi_random:QuasiRandom", None),
+        "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
+        "random-search-with-replacement": (
+            "nasbench.strategies.baselines.random_search_with_replacement:RandomSearchWithReplacement",
+            None,
+        ),
+        "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
+        "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
+        "simulated-annealing": ("nasbench.strategies.evolutionary.simulated_annealing:SimulatedAnnealing", None),
     },
     group="nasbench.strategies",
 )

@@ -1,78 +1,116 @@
-"""Genotypes as points of a cube, and differential evolution on them."""
+"""Differential evolution: rand/1/bin by hand, selection, and what it never asks."""
 
 import numpy as np
 import pytest
 
-from nasbench.parameter import Parameter
+import nasbench.strategies as registry
+from nasbench.benchmark import load
+from nasbench.errors import StrategyError
+from nasbench.problem import Objective, Observation, Problem
 from nasbench.spaces.grid import GridSpace
-from nasbench.spaces.table import TableSpace
-from nasbench.strategies.multi_fidelity.differential_evolution import Cube, Population
 
-SPACE = GridSpace([Parameter("a", ("x", "y", "z")), Parameter("b", (1, 2), ordered=True), Parameter("c", ("only",))])
-
-
-def cube(space=SPACE, seed=0):
-    return Cube(space, np.random.default_rng(seed))
+CUBE = GridSpace.of({f"p{i}": list(range(1000)) for i in range(5)})
+SMALL = GridSpace.of({"a": [1, 2, 3], "b": [1, 2, 3, 4], "c": ["x", "y"]})
 
 
-def test_each_choice_is_an_equal_part_of_its_axis():
-    points = np.array([[0.0, 0.0, 0.0], [0.333, 0.499, 1.0], [0.334, 0.5, 0.5], [0.667, 1.0, 0.2], [1.0, 0.7, 0.9]])
-    found = [cube().architecture(point)[0] for point in points]
-    assert found == [(0, 0, 0), (0, 0, 0), (1, 1, 0), (2, 1, 0), (2, 1, 0)]
+def started(space, seed=0, **params):
+    problem = Problem(space, [Objective("m")], np.random.default_rng([seed, 1]))
+    strategy = registry.create("differential-evolution", **params)
+    strategy.start(problem, np.random.default_rng([seed, 2]))
+    return strategy
 
 
-def test_a_point_of_a_genotype_stands_for_it():
-    one = cube()
-    for genotype in map(tuple, SPACE.all().tolist()):
-        for _ in range(20):
-            assert one.architecture(one.point(genotype))[0] == genotype
+def fill(strategy, values):
+    for value in values:
+        (trial,) = strategy.ask()
+        strategy.tell(trial, Observation((value,)))
 
 
-def test_the_mutant_is_one_of_the_differences():
-    parents = np.array([[0.1, 0.2, 0.0], [0.4, 0.9, 0.0], [0.8, 0.3, 0.0], [0.5, 0.5, 0.5]])
-    possible = {
-        tuple(np.round(parents[i] + 0.5 * (parents[j] - parents[k]), 9))
-        for i in range(4)
-        for j in range(4)
-        for k in range(4)
-        if len({i, j, k}) == 3
-    }
-    one = cube()
-    assert {tuple(np.round(one.mutant(parents, 0.5), 9)) for _ in range(600)} == possible
+def test_a_point_lies_in_the_part_of_its_architecture():
+    strategy = started(CUBE, population=50)
+    fill(strategy, [1.0] * 50)
+    starts = strategy.problem.initial(50)
+    assert [tuple(int(x * 1000) for x in point) for point in strategy._points] == starts
 
 
-def test_crossover_takes_at_least_one_axis_and_on_average_its_share():
-    target, mutant, one = np.zeros(8), np.ones(8), cube()
-    taken = np.array([one.crossed(target, mutant, 0.0).sum() for _ in range(200)])
-    assert (taken == 1).all()
-    assert (one.crossed(target, mutant, 1.0) == mutant).all()
-    taken = np.array([one.crossed(target, mutant, 0.5).sum() for _ in range(2000)])
-    assert taken.mean() == pytest.approx(4, abs=4 * np.sqrt(8 / 4 / 2000) + 0.01)
+def test_a_trial_point_is_a_member_plus_the_scaled_difference_of_two_others():
+    """With four members the three others are known, so one of six orders must explain each coordinate."""
+    strategy = started(CUBE, population=4, scale=0.5, crossover=1.0)
+    fill(strategy, [1.0, 2.0, 3.0, 4.0])
+    points, inside = [np.array(p) for p in strategy._points], 0
+    for number in range(40):
+        candidate = strategy._crossed()
+        assert candidate.target == number % 4
+        a, b, c = (points[i] for i in range(4) if i != candidate.target)
+        mutants = [x + 0.5 * (y - z) for x, y, z in ((a, b, c), (a, c, b), (b, a, c), (b, c, a), (c, a, b), (c, b, a))]
+        explained = [np.isclose(candidate.point, m) | (m < 0) | (m >= 1) for m in mutants]
+        assert any(e.all() for e in explained)
+        inside += any(np.isclose(candidate.point, m).all() for m in mutants)
+        assert candidate.genotype == tuple(int(x * 1000) for x in candidate.point)
+        assert all(0 <= x < 1 for x in candidate.point)
+    assert inside > 5
 
 
-def test_what_leaves_the_cube_is_drawn_anew():
-    one, target = cube(), np.full(2, 0.5)
-    children = np.array([one.crossed(target, np.array([-0.3, 1.7]), 1.0) for _ in range(2000)])
-    assert ((children >= 0) & (children <= 1)).all()
-    assert children.mean(axis=0) == pytest.approx([0.5, 0.5], abs=4 / np.sqrt(12 * 2000))
+@pytest.mark.parametrize(("crossover", "expected"), [(0.0, 1.0), (0.5, 3.0), (1.0, 5.0)])
+def test_coordinates_are_taken_with_the_crossover_probability_and_one_for_certain(crossover, expected):
+    strategy = started(CUBE, crossover=crossover)
+    fill(strategy, [float(i) for i in range(20)])
+    taken = []
+    for _ in range(1000):
+        candidate = strategy._crossed()
+        taken.append(sum(x != y for x, y in zip(candidate.point, strategy._points[candidate.target], strict=True)))
+    assert min(taken) >= 1
+    assert np.mean(taken) == pytest.approx(expected, abs=0.15)
 
 
-def test_in_a_sparse_space_a_point_moves_to_the_nearest_listed_architecture():
-    base = GridSpace.of({f"p{i}": list(range(5)) for i in range(4)})
-    space = TableSpace(base, [[0, 0, 0, 0], [4, 4, 4, 4], [0, 0, 4, 4]])
-    one, point = cube(space), np.array([0.1, 0.15, 0.9, 0.3])  # (0, 0, 4, 1)
-    genotype, moved = one.architecture(point)
-    assert genotype == (0, 0, 4, 4)
-    assert moved[:3].tolist() == point[:3].tolist() and 0.8 <= moved[3] <= 1
-    assert one.architecture(moved)[0] == genotype
-    between = {one.architecture(np.array([0.5, 0.5, 0.9, 0.9]))[0] for _ in range(50)}  # (2, 2, 4, 4): a tie
-    assert between == {(4, 4, 4, 4), (0, 0, 4, 4)}
+def test_a_member_gives_way_to_what_is_no_worse():
+    strategy = started(CUBE, population=4)
+    fill(strategy, [1.0, 2.0, float("nan"), 4.0])
+    (better, equal, over_failed, worse) = strategy.ask(4)
+    flying = dict(strategy._flying)
+    for trial, value in ((worse, 3.0), (better, 1.5), (over_failed, -9.0), (equal, 2.0)):
+        strategy.tell(trial, Observation((value,)))
+    assert strategy._utilities == [1.5, 2.0, -9.0, 4.0]
+    assert strategy._points[1] == flying[equal.number].point
 
 
-def test_a_challenger_that_is_no_worse_takes_the_place():
-    population = Population(np.zeros((2, 1)))
-    assert [population.next_target() for _ in range(3)] == [0, 1, 0]
-    for utility, expected in ((-np.inf, 1.0), (3.0, 2.0), (2.9, 2.0), (3.0, 4.0)):
-        population.challenge(0, np.array([expected if expected != 2.0 or utility == 3.0 else 9.0]), utility)
-        assert population.points[0, 0] == expected
-    assert population.best(2).ravel().tolist() == [4.0, 0.0]
+def test_every_architecture_once_until_none_is_left():
+    strategy = started(SMALL, population=6)
+    rng, seen = np.random.default_rng(3), []
+    while trials := strategy.ask(2):
+        seen += [trial.genotype for trial in trials]
+        for trial in trials:
+            strategy.tell(trial, Observation((float(rng.normal()),)))
+    assert sorted(seen) == sorted(tuple(g) for g in SMALL.all().tolist())
+
+
+def test_it_is_far_ahead_of_random_search_at_300_on_the_real_table():
+    """Of 60 seeds the means are .12 and 1.39 with errors below .05."""
+    bench = load("nasbench201/cifar100")
+    value = bench.mean("val_accuracy")
+    regret = {}
+    for name in ("differential-evolution", "random-search"):
+        found = []
+        for seed in range(30):
+            problem = Problem(bench.space, [Objective("m")], np.random.default_rng([seed, 1]))
+            strategy = registry.create(name)
+            strategy.start(problem, np.random.default_rng([seed, 2]))
+            best = 0.0
+            for _ in range(300):
+                (trial,) = strategy.ask()
+                accuracy = value.item(bench.row(trial.genotype))
+                strategy.tell(trial, Observation((accuracy,)))
+                best = max(best, accuracy)
+            found.append(best)
+        regret[name] = value.max() - np.mean(found)
+    assert regret["differential-evolution"] < 0.3 * regret["random-search"]
+
+
+@pytest.mark.parametrize("params", [{"population": 3}, {"scale": 0}, {"crossover": 2}, {"population": 20.0}])
+def test_unusable_parameters_are_refused(params):
+    with pytest.raises(StrategyError):
+        registry.create("differential-evolution", **params)
+
+
+def test_the_contract():
+    registry.check_strategy(registry.create("differential-evolution"))
