@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -15,6 +16,8 @@ from nasbench.analysis.predictor_verdict import verdict
 from nasbench.prediction_split import CLASS_DISJOINT, UNIFORM
 from nasbench.prediction_task import PredictionTask
 from nasbench.predictor_comparison import compare_predictors
+from nasbench.report.predictor_data import collect
+from nasbench.report.predictor_site import page
 
 SIZE = 50
 
@@ -108,3 +111,19 @@ def test_the_verdict_says_it(tmp_path, monkeypatch):
     (said,) = [line for line in verdict(result, alpha=1.0) if line.startswith("On tasks like these")]
     (test,) = generalise(result)
     assert f"{test.better} ranks better than {test.worse} (tau higher by {test.difference:.3f}, Holm p = " in said
+
+
+def test_the_page_keeps_the_order_of_the_verdict_and_folds_many_tasks(tmp_path):
+    names = ("nasbench201/cifar10", "nasbench201/cifar100", "nas-bench-graph/cora", "nas-bench-graph/citeseer")
+    tasks = [PredictionTask(name, held_out=20) for name in names]
+    result = compare_predictors(tasks, ["ridge", "knn"], [8], 2, out=tmp_path)
+    text = page(collect(result.scores), [], {}, "no charts")
+    verdict_html = text[text.index('id="verdict"') : text.index('id="results"')]
+    head, _, folded = verdict_html.partition("<details>")
+    general = [line for line in result.verdict() if not any(name in line for name in names)]
+    places = [head.index(html.escape(line)) for line in general]
+    assert places == sorted(places)
+    for name in names:
+        assert name not in head
+        assert f"On {name} with 8 training architectures" in folded
+    assert text.count("<details") == text.count("</details>")
