@@ -17,11 +17,16 @@ REGISTRY = Registry(
     "strategy",
     {
         "bananas": ("nasbench.strategies.bayesian.bananas:BANANAS", None),
+        "cost-aware-gp": ("nasbench.strategies.bayesian.cost_aware_gp:CostAwareGP", None),
         "gp": ("nasbench.strategies.bayesian.gp:GaussianProcessSearch", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
+        "nasbowl": ("nasbench.strategies.bayesian.nasbowl:NASBOWL", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "regularized-evolution": ("nasbench.strategies.evolutionary.regularized_evolution:RegularizedEvolution", None),
         "reinforce": ("nasbench.strategies.reinforcement.reinforce:Reinforce", None),
+        "smac": ("nasbench.strategies.bayesian.smac:SMAC", None),
+        "tpe": ("nasbench.strategies.bayesian.tpe:TPE", None),
+        "weaknas": ("nasbench.strategies.bayesian.weaknas:WeakNAS", None),
     },
     group="nasbench.strategies",
 )
