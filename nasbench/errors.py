@@ -17,7 +17,7 @@ class UnknownNameError(NasbenchError, LookupError):
         self.kind, self.name, self.known = kind, name, sorted(known)
         close = difflib.get_close_matches(str(name), self.known, n=1, cutoff=0.4)
         nearest = f" Did you mean {close[0]!r}?" if close else ""
-        listed = ", ".join(self.known[:40]) + (", ..." if len(self.known) > 40 else "")
+        listed = ", ".join(self.known[:100]) + (", ..." if len(self.known) > 100 else "")
         super().__init__(f"unknown {kind} {name!r}.{nearest} Known: {listed or 'none'}.{' ' + hint if hint else ''}")
 
     def __reduce__(self) -> tuple[object, ...]:

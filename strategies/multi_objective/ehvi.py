@@ -108,7 +108,7 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
             values = np.full(len(losses), np.nan)
             values[told] = modelled(losses[told, i], objective.functional, objective.sign)
             features, of = views[objective.functional]
-            mean, sd, points[:, i] = model.predict(features, values, active, fixed=self._pool.fixed)
+            mean, sd, points[:, i], _ = model.predict(features, values, active, fixed=self._pool.fixed)
             means.append(mean[of])
             sds.append(sd[of])
         seen = points[np.isin(active, told)]

@@ -94,7 +94,7 @@ class ParEGO(ModelBasedFrontSearch):
         weights = lattice_weights(self.divisions, losses.shape[1], self.rng)
         values = np.full(len(losses), np.nan)
         values[told] = rank_gaussian(-augmented_chebyshev(unit_scaled(losses[told]), weights, self.rho))
-        mean, sd, _ = self._scalar.predict(self._features, values, active, fixed=self._pool.fixed)
+        mean, sd, *_ = self._scalar.predict(self._features, values, active, fixed=self._pool.fixed)
         if not feasible.any():
             return np.ones(len(mean))
         return expected_improvement(mean, sd, float(values[feasible].max()))
