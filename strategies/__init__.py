@@ -31,8 +31,13 @@ REGISTRY = Registry(
             "nasbench.strategies.evolutionary.iterated_local_search:IteratedLocalSearch",
             None,
         ),
+        "lanas": ("nasbench.strategies.evolutionary.lanas:LaNAS", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
         "npenas": ("nasbench.strategies.evolutionary.npenas:NPENAS", None),
+        "predictor-guided-evolution": (
+            "nasbench.strategies.evolutionary.predictor_guided_evolution:PredictorGuidedEvolution",
+            None,
+        ),
         "quasi-random": ("nasbench.strategies.baselines.quasi_random:QuasiRandom", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "random-search-with-replacement": (
