@@ -15,6 +15,7 @@ from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy
 from nasbench.strategies.evolutionary.hyperparameters import one_of, share, whole
+from nasbench.strategies.evolutionary.offspring import bred
 
 REPLACEMENTS = ("steady-state", "generational")
 
@@ -112,24 +113,9 @@ class GeneticAlgorithm(Strategy):
         if self._starts:
             return self._starts.popleft()
         if self._living and len(self._seen) < self.problem.space.size:
-            child = self._child()
+            child = bred(self.problem.space, self._living, self.sample, self.crossover, self.mutation, self.rng)
             for _ in range(_ATTEMPTS):
                 if child not in self._seen:
                     return child
                 child = self.problem.space.mutate(child, self.rng)
         return next((genotype for genotype in self._design if genotype not in self._seen), None)
-
-    def _child(self) -> Genotype:
-        space, rng, sample = self.problem.space, self.rng, self.sample
-        crossed, mutated, *drawn = rng.random(2 + 2 * sample).tolist()
-        child = self._winner(drawn[:sample])
-        if crossed < self.crossover:
-            child = space.crossover(child, self._winner(drawn[sample:]), rng)
-            if mutated >= self.mutation:
-                return child
-        return space.mutate(child, rng)
-
-    def _winner(self, drawn: list[float]) -> Genotype:
-        """The best of the members that the uniform numbers pick; ties go to the one drawn first."""
-        count = len(self._living)
-        return max((self._living[int(u * count)] for u in drawn), key=itemgetter(0))[1]

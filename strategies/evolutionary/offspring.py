@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -43,3 +44,36 @@ def fresh_mutants(
             if len(found) == count:
                 break
     return list(found)
+
+
+def bred(
+    space: SearchSpace,
+    members: Sequence[tuple[float, Genotype]],
+    sample: int,
+    crossover: float,
+    mutation: float,
+    rng: np.random.Generator,
+) -> Genotype:
+    """A child of tournament winners.
+
+    Args:
+        space: where the members live.
+        members: (utility, architecture) each.
+        sample: how many compete to be a parent, drawn uniformly with replacement; ties go to the first drawn.
+        crossover: probability of two parents; a copy of a single one is always mutated.
+        mutation: probability that a child of two parents is mutated as well.
+        rng: makes the draws.
+    """
+    crossed, mutated, *drawn = rng.random(2 + 2 * sample).tolist()
+    child = _winner(members, drawn[:sample])
+    if crossed < crossover:
+        child = space.crossover(child, _winner(members, drawn[sample:]), rng)
+        if mutated >= mutation:
+            return child
+    return space.mutate(child, rng)
+
+
+def _winner(members: Sequence[tuple[float, Genotype]], drawn: Sequence[float]) -> Genotype:
+    """The best of the members that the uniform numbers pick."""
+    count = len(members)
+    return max((members[int(u * count)] for u in drawn), key=itemgetter(0))[1]
