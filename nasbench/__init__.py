@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nasbench.run import Run
     from nasbench.runner import search
     from nasbench.spaces.grid import GridSpace
+    from nasbench.study import Study
     from nasbench.task import Task
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ _HOMES = {
     "PredictorComparison": "nasbench.predictor_comparison",
     "PredictorSpec": "nasbench.predictor_run",
     "Run": "nasbench.run",
+    "Study": "nasbench.study",
     "Task": "nasbench.task",
     "compare": "nasbench.comparison",
     "compare_predictors": "nasbench.predictor_comparison",
@@ -53,6 +55,7 @@ __all__ = [
     "PredictorComparison",
     "PredictorSpec",
     "Run",
+    "Study",
     "Task",
     "__version__",
     "compare",

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from nasbench import __version__
-from nasbench.commands import compare, explain, fetch, look, predictors, report, surrogate, tables
+from nasbench.commands import compare, explain, fetch, look, predictors, report, study, surrogate, tables
 from nasbench.commands.formats import FormatGroup
 from nasbench.errors import NasbenchError
 
@@ -84,6 +84,20 @@ app.command(
         "explain nasbench201/cifar10 --metric latency_ms --predictor gp --n 200 --json",
     )
 )(explain.explain)
+app.command(
+    epilog=_examples(
+        "ask mine.sqlite --space nasbench201/cifar10 --strategy gp --seed 1",
+        "tell mine.sqlite 0 val_accuracy=91.2 --cost 3600",
+        "ask mine.sqlite -n 4",
+        "ask mine.sqlite --show",
+        "ask net.sqlite --space space.json --objective accuracy --objective latency_ms:minimize --strategy nsga-ii",
+        "ask small.sqlite --space nasbench201/cifar10 --constraint 'params<=1e6' --forbid none --pin 'edge 0->3="
+        "skip_connect|nor_conv_3x3'",
+    )
+)(study.ask)
+app.command(epilog=_examples("tell mine.sqlite 0 val_accuracy=91.2", "tell mine.sqlite 3 --failed", "ask mine.sqlite"))(
+    study.tell
+)
 import_app.command(
     "csv",
     epilog=_examples(

@@ -41,11 +41,13 @@ class SqliteStore:
     """What it is called in errors."""
     written_by: ClassVar[str]
     """The command that writes it."""
+    otherwise: ClassVar[str] = "choose another --out folder"
+    """What to do where the file is another's."""
 
     def __init__(self, path: Path, readonly: bool = False) -> None:
         self.path = Path(path)
         if readonly and not self.path.is_file():
-            raise RecordsError(f"there are no kept runs at {self.path}; `{self.written_by}` writes them")
+            raise RecordsError(f"there is no {self.what} at {self.path}; `{self.written_by}` writes one")
         with self._explained("open"):
             if readonly:
                 self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
@@ -85,10 +87,10 @@ class SqliteStore:
 
     def _check(self) -> None:
         if not self.tables <= self._tables():
-            raise RecordsError(f"{self.path} is a database, but no {self.what} of nasbench; choose another --out")
+            raise RecordsError(f"{self.path} is a database, but no {self.what} of nasbench; {self.otherwise}")
         found = self._db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         if found is None or str(found[0]) != str(self.schema_version):
-            raise RecordsError(f"{self.path} was written by another version of nasbench; choose another --out")
+            raise RecordsError(f"{self.path} was written by another version of nasbench; {self.otherwise}")
 
     @contextmanager
     def _explained(self, doing: str) -> Iterator[None]:
@@ -96,7 +98,7 @@ class SqliteStore:
             yield
         except (sqlite3.Error, OSError) as error:
             raise RecordsError(
-                f"cannot {doing} the {self.what} {self.path}: {error}; give another --out folder, or delete the file"
+                f"cannot {doing} the {self.what} {self.path}: {error}; {self.otherwise}, or delete the file"
             ) from error
 
     def __enter__(self: Self) -> Self:

@@ -19,6 +19,7 @@ REGISTRY = Registry(
     {
         "bayesian-linear": ("nasbench.predictors.linear_regressors:BayesianLinear", None),
         "blend": ("nasbench.predictors.blend:Blend", None),
+        "dngo": ("nasbench.predictors.adaptive_basis:DNGO", None),
         "early-stopping": ("nasbench.predictors.score_regressors:EarlyStopping", None),
         "extra-trees": ("nasbench.predictors.tree_regressors:ExtraTrees", None),
         "gates": ("nasbench.predictors.graph_regressors:Gates", "torch"),
@@ -34,6 +35,7 @@ REGISTRY = Registry(
         "lce": ("nasbench.predictors.score_regressors:CurveExtrapolation", None),
         "lcsvr": ("nasbench.predictors.curve_svr:CurveSVR", None),
         "lightgbm": ("nasbench.predictors.lightgbm_regressor:LightGBMEnsemble", "lightgbm"),
+        "lstm": ("nasbench.predictors.sequence_regressors:LSTM", "torch"),
         "mlp-ensemble": ("nasbench.predictors.neural_regressors:NeuralEnsemble", None),
         "ngboost": ("nasbench.predictors.ngboost_regressor:NGBoost", "ngboost"),
         "omni": ("nasbench.predictors.omni:Omni", None),
@@ -43,6 +45,7 @@ REGISTRY = Registry(
         "sotl-e": ("nasbench.predictors.score_regressors:SumOfRecentTrainingLosses", None),
         "sotl-ema": ("nasbench.predictors.score_regressors:SmoothedTrainingLosses", None),
         "sparse-gp": ("nasbench.predictors.sparse_gp:SparseGP", None),
+        "transformer": ("nasbench.predictors.sequence_regressors:Transformer", "torch"),
         "vote": ("nasbench.predictors.vote:Vote", None),
         "xgboost": ("nasbench.predictors.boosted_regressors:XGBoostEnsemble", None),
         "zero-cost": ("nasbench.predictors.score_regressors:ZeroCost", None),

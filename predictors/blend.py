@@ -30,6 +30,7 @@ class Blend(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         random_state: seed of the trees.
     """
 
+    version: ClassVar[int] = 2
     encoding: ClassVar[tuple[str, ...]] = ("graph-statistics",)
 
     def __init__(self, weight: float = 0.6, groups: Groups | None = None, random_state: int = 0) -> None:

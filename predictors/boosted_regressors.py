@@ -16,6 +16,8 @@ class XGBoostEnsemble(CrossFittedEnsemble):
     Source: Chen and Guestrin, XGBoost: A Scalable Tree Boosting System, KDD 2016. Depth 6 as in White
     et al., How Powerful are Performance Predictors in NAS?, NeurIPS 2021; 60 trees with a rate of .15,
     subsampled, in place of their 500 with .3: five such models are fitted in the time of one of theirs.
+    Half of the columns are drawn anew for each split, as in a forest: drawn once a tree they leave a
+    space of five positions with trees of two or three, which cannot tell what the positions do together.
 
     Args:
         members: models, and folds of the rows.
@@ -24,6 +26,7 @@ class XGBoostEnsemble(CrossFittedEnsemble):
         learning_rate: shrinkage.
         subsample: share of its rows a tree sees.
         colsample_bytree: share of the columns a tree sees.
+        colsample_bynode: share of those that a split sees.
         random_state: seed of the folds and of the first member; the others count on from it.
     """
 
@@ -34,7 +37,8 @@ class XGBoostEnsemble(CrossFittedEnsemble):
         max_depth: int = 6,
         learning_rate: float = 0.15,
         subsample: float = 0.7,
-        colsample_bytree: float = 0.5,
+        colsample_bytree: float = 1.0,
+        colsample_bynode: float = 0.5,
         random_state: int = 0,
     ) -> None:
         super().__init__(members, random_state)
@@ -43,6 +47,7 @@ class XGBoostEnsemble(CrossFittedEnsemble):
         self.learning_rate = learning_rate
         self.subsample = subsample
         self.colsample_bytree = colsample_bytree
+        self.colsample_bynode = colsample_bynode
 
     def _fit_member(self, X: Floats, y: Floats, seed: int) -> Any:
         import xgboost
@@ -52,6 +57,7 @@ class XGBoostEnsemble(CrossFittedEnsemble):
             "eta": self.learning_rate,
             "subsample": self.subsample,
             "colsample_bytree": self.colsample_bytree,
+            "colsample_bynode": self.colsample_bynode,
             "tree_method": "hist",
             "nthread": 1,
             "seed": seed,

@@ -2,7 +2,7 @@
 
 Most are stateless: the space says everything, and `fit` only checks the genotypes. The base class, the
 encoders that predictors use by default and the registry of all of them are here; the others are in
-`graph_encoders`, `wl` and `union_encoder`, and those that read a benchmark in `column_encoders`,
+`graph_encoders`, `token_encoder`, `wl` and `union_encoder`, and those that read a benchmark in `column_encoders`,
 `proxy_encoder`, `curve_scores`, `curve_extrapolation`, `curve_svr` and `omni`.
 
 Source: White et al., A Study on Encodings for Neural Architecture Search, NeurIPS 2020.
@@ -47,6 +47,7 @@ REGISTRY = Registry(
         "sotl": ("nasbench.predictors.curve_scores:LossSum", None),
         "sotl-e": ("nasbench.predictors.curve_scores:RecentLossSum", None),
         "sotl-ema": ("nasbench.predictors.curve_scores:SmoothedLossSum", None),
+        "tokens": ("nasbench.predictors.token_encoder:Tokens", None),
         "truncated-path": ("nasbench.predictors.graph_encoders:TruncatedPaths", None),
         "wl": ("nasbench.predictors.wl:WeisfeilerLehman", None),
         "zero-cost": ("nasbench.predictors.proxy_encoder:Proxies", None),

@@ -175,6 +175,10 @@ class FeatureClasses(NamedTuple):
     members: NDArray[np.int64]
     starts: NDArray[np.int64]
 
+    def first(self) -> NDArray[np.int64]:
+        """The first member of each class, `(classes, G)`."""
+        return np.asarray(self.genotypes[self.members[self.starts[:-1]]])
+
 
 def feature_classes(genotypes: NDArray[np.int64], features: NDArray[np.float64]) -> FeatureClasses:
     """Group `(n, G)` genotypes by the rows of their `(n, d)` features."""

@@ -6,32 +6,13 @@ has the kinds. The state of the output vertex and the sum over all vertices go t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from nasbench.predictors.graph_batch import GraphBatch
-
-
-def initial(generator: torch.Generator, members: int, inputs: int, outputs: int, gain: float = 2.0) -> nn.Parameter:
-    """Normal weights `(members, inputs, outputs)` of variance gain / inputs (He et al., ICCV 2015)."""
-    drawn = torch.randn(members, inputs, outputs, generator=generator)
-    return nn.Parameter(drawn * math.sqrt(gain / inputs))
-
-
-class Affine(nn.Module):
-    """An affine map a member: `(members, rows, inputs)` to `(members, rows, outputs)`."""
-
-    def __init__(self, generator: torch.Generator, members: int, inputs: int, outputs: int, gain: float = 2.0) -> None:
-        super().__init__()
-        self.weight = initial(generator, members, inputs, outputs, gain)
-        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The affine map of each member."""
-        return torch.baddbmm(self.bias, x, self.weight)
+from nasbench.predictors.network_layers import Affine, Scorers, initial
 
 
 def received(states: Tensor, source: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -115,11 +96,8 @@ LAYERS: dict[str, Callable[[torch.Generator, int, int, int], nn.Module]] = {
 """kind -> layer class."""
 
 
-class GraphNetworks(nn.Module):
+class GraphNetworks(Scorers[GraphBatch]):
     """An ensemble of graph networks that give one number a graph.
-
-    What the perceptron reads is standardised by the training graphs' statistics: `learn_scale` keeps
-    those of a batch for later calls in evaluation mode.
 
     Args:
         kind: of the layers, a key of `LAYERS`.
@@ -136,11 +114,7 @@ class GraphNetworks(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.embedding = nn.Parameter(torch.randn(members, labels, width, generator=generator))
         self.layers = nn.ModuleList(LAYERS[kind](generator, members, width, labels) for _ in range(layers))
-        self.first = Affine(generator, members, 2 * width, hidden)
-        self.second = Affine(generator, members, hidden, hidden)
-        self.last = Affine(generator, members, hidden, 1, gain=0.1)
-        self.register_buffer("centre", torch.zeros(members, 1, 2 * width))
-        self.register_buffer("scale", torch.ones(members, 1, 2 * width))
+        self._add_head(generator, members, 2 * width, hidden)
 
     def summary(self, batch: GraphBatch) -> Tensor:
         """The sum of all vertices' states beside that of the output, `(members, n, 2 width)`."""
@@ -150,21 +124,3 @@ class GraphNetworks(nn.Module):
         members, _, width = states.shape
         total = states.new_zeros(members, batch.size, width).index_add(1, batch.graph, states)
         return torch.cat([total, states.index_select(1, batch.outputs)], dim=2)
-
-    def learn_scale(self, batch: GraphBatch) -> None:
-        """Standardise by this batch from now on."""
-        with torch.no_grad():
-            self.centre, self.scale = _moments(self.summary(batch))
-
-    def forward(self, batch: GraphBatch) -> Tensor:
-        """A number for each graph, `(members, n)`."""
-        summary = self.summary(batch)
-        centre, scale = _moments(summary) if self.training else (self.centre, self.scale)
-        hidden = torch.relu(self.first((summary - centre) / scale))
-        value: Tensor = self.last(torch.relu(self.second(hidden)))
-        return value[:, :, 0]
-
-
-def _moments(summary: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over the graphs; the latter is never zero."""
-    return summary.mean(dim=1, keepdim=True), summary.std(dim=1, keepdim=True, correction=0) + 1e-3

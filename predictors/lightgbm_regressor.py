@@ -25,6 +25,7 @@ class LightGBMEnsemble(CrossFittedEnsemble):
         min_child_samples: rows in a leaf at least.
         subsample: share of its rows a tree sees.
         colsample_bytree: share of the columns a tree sees.
+        colsample_bynode: share of those that a split sees.
         random_state: seed of the folds and of the first member; the others count on from it.
     """
 
@@ -36,7 +37,8 @@ class LightGBMEnsemble(CrossFittedEnsemble):
         learning_rate: float = 0.05,
         min_child_samples: int = 3,
         subsample: float = 0.7,
-        colsample_bytree: float = 0.5,
+        colsample_bytree: float = 1.0,
+        colsample_bynode: float = 0.5,
         random_state: int = 0,
     ) -> None:
         super().__init__(members, random_state)
@@ -46,6 +48,7 @@ class LightGBMEnsemble(CrossFittedEnsemble):
         self.min_child_samples = min_child_samples
         self.subsample = subsample
         self.colsample_bytree = colsample_bytree
+        self.colsample_bynode = colsample_bynode
 
     def _fit_member(self, X: Floats, y: Floats, seed: int) -> Any:
         settings = {
@@ -56,6 +59,7 @@ class LightGBMEnsemble(CrossFittedEnsemble):
             "bagging_fraction": self.subsample,
             "bagging_freq": 1,
             "feature_fraction": self.colsample_bytree,
+            "feature_fraction_bynode": self.colsample_bynode,
             "num_threads": 1,
             "deterministic": True,
             "force_col_wise": True,

@@ -101,6 +101,11 @@ class Posterior:
             self.explained[block] += np.einsum("ij,ij->j", rows, rows)
 
     @property
+    def precision(self) -> Floats:
+        """Inverse of the observations' covariance relative to the signal variance, noise included, `(n, n)`."""
+        return np.asarray(self._factor.T @ self._factor)
+
+    @property
     def _factor(self) -> Floats:
         """L^-1, `(n, n)`."""
         return self._inverse[: self.size, : self.size]
@@ -134,6 +139,12 @@ class Posterior:
     def variance(self, white: Floats) -> Floats:
         """Posterior variance of the noise-free value at the candidates, `(m,)`."""
         return np.asarray(np.maximum(1.0 - self.explained, 1e-10) * self.signal(white))
+
+    def covariance(self, which: NDArray[np.int64], white: Floats) -> Floats:
+        """Posterior covariance of the noise-free values of the candidates numbered `which`, `(k, k)`."""
+        inputs = -0.5 * self._candidates[:-2, which].T.astype(np.float64)
+        rows = self._projected[: self.size, which].astype(np.float64)
+        return np.asarray((self._covariance(squared_distances(inputs, inputs)) - rows.T @ rows) * self.signal(white))
 
     def believe(self, y: Floats, unknown: NDArray[np.bool_]) -> Floats:
         """Targets with their unknown entries replaced by their posterior mean given the known ones.

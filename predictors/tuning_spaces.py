@@ -42,12 +42,18 @@ _TREES = {
 _BOOSTED = {
     "learning_rate": Range(0.02, 0.4, log=True),
     "subsample": Range(0.5, 1.0),
-    "colsample_bytree": Range(0.2, 1.0),
+    "colsample_bynode": Range(0.2, 1.0),
 }
 _KERNEL = {"lengthscale": Range(0.5, 8.0, log=True), "noise": Range(0.01, 0.5, log=True)}
 
 TUNED: Mapping[str, Mapping[str, Range]] = {
     "blend": {"weight": Range(0.0, 1.0)},
+    "dngo": {
+        "layers": Range(1, 4, whole=True),
+        "width": Range(20, 100, log=True, whole=True),
+        "learning_rate": Range(0.003, 0.03, log=True),
+        "weight_decay": Range(0.05, 5.0, log=True),
+    },
     "extra-trees": _TREES,
     "gp": _KERNEL,
     "gp-ard": _KERNEL,

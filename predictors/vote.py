@@ -46,6 +46,7 @@ class Vote(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         random_state: seed of each.
     """
 
+    version: ClassVar[int] = 2
     encoding: ClassVar[str] = "genotype"
 
     def __init__(

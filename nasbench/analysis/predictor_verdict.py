@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nasbench.analysis import predictor_families
+from nasbench.analysis.families import too_few
 from nasbench.analysis.noise_ceiling import repeat_ceiling
 from nasbench.analysis.pairwise import Comparison
 from nasbench.analysis.predictor_scores import Scores
@@ -14,11 +16,18 @@ from nasbench.prediction_task import PredictionTask
 _OTHER_KINDS = {CLASS_DISJOINT: "where no functional twin was trained on", TOP_DECILE: "in the top decile"}
 
 
-def verdict(scores: Scores) -> list[str]:
-    """Who ranks best at the largest common training size, whom it beats, and what to be careful about."""
+def verdict(scores: Scores, alpha: float = 0.05) -> list[str]:
+    """Who ranks best at the largest common training size, whom it beats, and what to be careful about.
+
+    Over these tasks first, then on tasks like these, then task by task.
+
+    Args:
+        scores: of all runs.
+        alpha: level of each family of tests: those on these tasks, and those over task families.
+    """
     size = judged_size(scores)
-    tested = pairs(scores, size)
-    lines = _pooled(scores, [test for test in tested if test.over_tasks], size)
+    tested = pairs(scores, size, alpha=alpha)
+    lines = [*_pooled(scores, [test for test in tested if test.over_tasks], size), _general(scores, size, alpha)]
     for key, task in scores.tasks.items():
         lines += _on_task(scores, task, scores.labels[key], size, [t for t in tested if t.task == scores.labels[key]])
     failed = [run for run in scores.runs if run.failed]
@@ -57,10 +66,7 @@ def _on_task(scores: Scores, task: PredictionTask, label: str, size: int, tests:
     ]
     other = [
         f"{means[kind][best]:.3f} {words}"
-        for kind, words in (
-            (CLASS_DISJOINT, "where no functional twin was trained on"),
-            (TOP_DECILE, "in the top decile"),
-        )
+        for kind, words in _OTHER_KINDS.items()
         if kind in means and means[kind][best] == means[kind][best]
     ]
     said[0] += f"; {', '.join(other)}." if other else "."
@@ -98,6 +104,18 @@ def _pooled(scores: Scores, tests: Sequence[Comparison], size: int) -> list[str]
     )
     lines = [f"{where} and beats {_listed(beaten)}." if beaten else f"{where}."]
     return [*lines, f"Not told apart from it over these tasks: {_listed(apart)}."] if apart else lines
+
+
+def _general(scores: Scores, size: int, alpha: float) -> str:
+    families, tests = predictor_families.families_of(scores), predictor_families.generalise(scores, size)
+    if tests is None:
+        return too_few(families)
+    found = [
+        f"{test.better} ranks better than {test.worse} (tau higher by {test.difference:.3f}, {_p(test.p_holm)})"
+        for test in tests
+        if test.p_holm <= alpha
+    ]
+    return f"On tasks like these ({families} families): {'; '.join(found) or 'no difference is established'}."
 
 
 def _p(p: float) -> str:

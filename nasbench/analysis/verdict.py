@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nasbench.analysis.families import TOO_FEW, generalise
+from nasbench.analysis.families import generalise, too_few
 from nasbench.analysis.groups import TaskRuns, group
 from nasbench.analysis.pairwise import Comparison, compare_groups, comparisons
 from nasbench.analysis.task_truth import caution, measure_of, noise_floor_of
@@ -167,8 +167,7 @@ def _general(groups: Sequence[TaskRuns], alpha: float) -> str:
     families = len({one.task.bench.family for one in groups})
     tests = generalise(groups)
     if tests is None:
-        count = f"{families} famil{'y' if families == 1 else 'ies'}"
-        return f"On tasks like these: {TOO_FEW} ({count})."
+        return too_few(families)
     found = [
         f"{test.better} beats {test.worse} ({_number(test.ratio)} times its speed-up, {_p(test.p_holm)})"
         for test in tests

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbench.commands.options import command_line, cores, expand
+from nasbench.commands.options import command_line, cores, expand, parse_strategy
 from nasbench.commands.printing import AsJson, progress_bar
-from nasbench.errors import StrategyError
 
 if TYPE_CHECKING:
     from nasbench.comparison import Comparison
@@ -161,26 +160,4 @@ def _chosen(names: str | None, specs: list[str] | None) -> list[tuple[Strategy, 
     listed = [n.strip() for n in names.split(",") if n.strip()] if names else []
     if not names and not specs:
         listed = list(DEFAULT_STRATEGIES)
-    return [(create(name), "") for name in listed] + [_parse_strategy(spec) for spec in specs or []]
-
-
-def _parse_strategy(spec: str) -> tuple[Strategy, str]:
-    """A strategy and its salt from `NAME[#salt][:key=value,...]`; values are JSON, or else text.
-
-    Raises:
-        StrategyError: a part is no key=value.
-    """
-    from nasbench.strategies import create
-
-    head, _, text = spec.partition(":")
-    name, _, salt = head.partition("#")
-    params: dict[str, Any] = {}
-    for part in filter(None, text.split(",")):
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise StrategyError(f"--strategy {spec!r}: {part!r} is no key=value; e.g. gp:initial=20")
-        try:
-            params[key] = json.loads(value)
-        except ValueError:
-            params[key] = value
-    return create(name, **params), salt
+    return [(create(name), "") for name in listed] + [parse_strategy(spec) for spec in specs or []]

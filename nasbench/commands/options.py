@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from typing import TYPE_CHECKING, Any
+
+from nasbench.errors import StrategyError
+
+if TYPE_CHECKING:
+    from nasbench.strategies.base import Strategy
 
 
 def expand(text: str) -> list[str]:
@@ -26,3 +33,25 @@ def command_line() -> str:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parse_strategy(spec: str) -> tuple[Strategy, str]:
+    """A strategy and its salt from `NAME[#salt][:key=value,...]`; values are JSON, or else text.
+
+    Raises:
+        StrategyError: a part is no key=value.
+    """
+    from nasbench.strategies import create
+
+    head, _, text = spec.partition(":")
+    name, _, salt = head.partition("#")
+    params: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise StrategyError(f"--strategy {spec!r}: {part!r} is no key=value; e.g. gp:initial=20")
+        try:
+            params[key] = json.loads(value)
+        except ValueError:
+            params[key] = value
+    return create(name, **params), salt

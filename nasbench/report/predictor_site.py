@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasbench.report.context import group_verdict, reproduce, views_of
+from nasbench.report.context import FEW_TASKS, group_verdict, reproduce, views_of
 from nasbench.report.numbers import count, metric_name, number, ranges
 from nasbench.report.site import Report, csv_of, json_of, render_page, write_files
 
@@ -70,7 +70,8 @@ def _variables(data: PredictorReportData, drawn: Sequence[Figure], provenance: M
     return {
         "styles": styles_of(data.predictors),
         "predictors": data.predictors,
-        "verdicts": group_verdict(data.verdict, [facts.label for facts in data.tasks]),
+        "verdicts": _verdicts(data),
+        "few_tasks": len(data.tasks) <= FEW_TASKS,
         "tasks": [(facts, labels_of(facts)) for facts in data.tasks],
         "number": number,
         "metric_name": metric_name,
@@ -86,6 +87,13 @@ def _variables(data: PredictorReportData, drawn: Sequence[Figure], provenance: M
         "reproduce": reproduce({**provenance, "strategies": provenance.get("predictors", [])}),
         "glossary": GLOSSARY,
     }
+
+
+def _verdicts(data: PredictorReportData) -> list[tuple[str, list[str]]]:
+    """What is said of all tasks and of each, in the verdict's order."""
+    place = {sentence: number for number, sentence in enumerate(data.verdict)}
+    groups = group_verdict(data.verdict, [facts.label for facts in data.tasks])
+    return [(one.task, sorted([*one.leading, *one.others], key=place.__getitem__)) for one in groups]
 
 
 def _about(data: PredictorReportData) -> str:

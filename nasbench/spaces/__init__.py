@@ -20,6 +20,7 @@ KINDS: dict[str, str] = {
     "nats-size": "nasbench.spaces.nats_size:NATSSizeSpace",
     "transnas-micro": "nasbench.spaces.transnas:TransNASMicroSpace",
     "transnas-macro": "nasbench.spaces.transnas_macro:TransNASMacroSpace",
+    "restricted": "nasbench.spaces.restricted:RestrictedSpace",
     "table": "nasbench.spaces.table:TableSpace",
 }
 """kind -> module:class; a definition names its kind, nothing else is ever imported for it."""

@@ -34,6 +34,10 @@ class Pool(Protocol):
         """`(classes, d)` features to score now; `best` are the architectures to look around."""
         ...
 
+    def representatives(self) -> NDArray[np.int64]:
+        """The first member of each class that was scored last, `(classes, G)`."""
+        ...
+
     def available(self) -> NDArray[np.bool_]:
         """Which classes have a member that was not asked, `(classes,)`."""
         ...
@@ -66,6 +70,10 @@ class WholePool:
     def features(self, best: list[Genotype]) -> NDArray[np.float64]:
         """All distinct feature rows; always the same array."""
         return self._classes.features
+
+    def representatives(self) -> NDArray[np.int64]:
+        """The first member of each class."""
+        return self._classes.first()
 
     def available(self) -> NDArray[np.bool_]:
         """Which classes have a member that was not asked."""
@@ -126,6 +134,10 @@ class SampledPool:
         for _ in range(1 + int(self._rng.random() * 3)):
             genotype = self._space.mutate(genotype, self._rng)
         return genotype
+
+    def representatives(self) -> NDArray[np.int64]:
+        """The first member of each class of the present sample."""
+        return self._classes.first()
 
     def available(self) -> NDArray[np.bool_]:
         """All classes: nothing that was asked is sampled."""

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import StrategyError
-from nasbench.predictors.features import Groups, default_groups
-from nasbench.predictors.gaussian_process import Hyperparameters, Prior, fit, rank_gaussian, typical_distance
-from nasbench.predictors.posterior import Posterior, expected_improvement
+from nasbench.predictors.features import default_groups
+from nasbench.predictors.gaussian_process import rank_gaussian
+from nasbench.predictors.posterior import expected_improvement
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
 from nasbench.strategies.bayesian.candidate_pool import PARENTS, Pool, SampledPool, WholePool
-
-_SINGLE_PRECISION = 20_000
-"""Candidates above which posteriors are computed in single precision."""
-
-_CAPACITY = 512
-"""Observations to reserve memory for at first, where the budget is no smaller."""
+from nasbench.strategies.bayesian.sequential_model import SequentialModel
 
 
 @dataclass
@@ -70,14 +64,8 @@ class GaussianProcessSearch(Strategy):
     _pool: Pool = field(init=False, repr=False, compare=False)
     _queue: list[Genotype] = field(init=False, repr=False, compare=False)
     _genotypes: list[Genotype] = field(init=False, repr=False, compare=False)
-    _features: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
     _utility: list[float] = field(init=False, repr=False, compare=False)
-    _groups: Groups = field(init=False, repr=False, compare=False)
-    _prior: Prior = field(init=False, repr=False, compare=False)
-    _hyperparameters: Hyperparameters = field(init=False, repr=False, compare=False)
-    _refit_at: int = field(init=False, repr=False, compare=False)
-    _posterior: Posterior | None = field(init=False, repr=False, compare=False)
-    _conditioned: list[int] = field(init=False, repr=False, compare=False)
+    _model: SequentialModel = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive(initial=self.initial, lengthscale=self.lengthscale, noise=self.noise)
@@ -94,12 +82,16 @@ class GaussianProcessSearch(Strategy):
         whole = space.enumerable and space.size <= self.candidates
         self._pool = WholePool(space, functional) if whole else SampledPool(space, functional, rng)
         self._queue = problem.initial(self.initial)[::-1]
-        self._genotypes, self._features, self._utility = [], [], []
-        groups = default_groups(space, functional)
-        spread = self.lengthscale * typical_distance(self._pool.features([]))
-        self._hyperparameters = Hyperparameters((spread,) * len(groups), self.noise)
-        self._prior = Prior(self._hyperparameters)
-        self._groups, self._refit_at, self._posterior, self._conditioned = groups, 0, None, []
+        self._genotypes, self._utility = [], []
+        self._model = SequentialModel(
+            self._pool.features([]),
+            default_groups(space, functional),
+            initial=self.initial,
+            lengthscale=self.lengthscale,
+            noise=self.noise,
+            refit=self.refit,
+            evaluations=problem.evaluations,
+        )
 
     def ask(self, n: int = 1) -> list[Trial]:
         """The next architectures by expected improvement, each given the ones before it."""
@@ -111,7 +103,7 @@ class GaussianProcessSearch(Strategy):
     def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
         """A trial in flight from now on, whoever proposed it."""
         self._genotypes.append(genotype)
-        self._features.append(self._pool.mark(genotype))
+        self._model.add(self._pool.mark(genotype))
         self._utility.append(np.nan)
         return self._trial(genotype, epoch)
 
@@ -133,19 +125,19 @@ class GaussianProcessSearch(Strategy):
             return None
         values = np.full(len(utility), np.nan)
         values[told] = rank_gaussian(utility[told])
-        posterior = self._condition(candidates, active.tolist(), told, values)
-
-        rows = np.array(self._conditioned)
-        unknown = np.isnan(values[rows])
-        y = posterior.believe(values[rows], unknown)
-        white = posterior.whiten(y)
-        mean, sd = posterior.mean(white), np.sqrt(posterior.variance(white))
-        best = float(values[told].max())
+        mean, sd, best = self._predict(candidates, values, active)
         score = np.where(available, expected_improvement(mean, sd, best), -1.0)
         if score.max() <= 0:  # all improvements underflow: rank by their probability instead
             score = np.where(available, (mean - best) / sd, -np.inf)
         tied = np.flatnonzero(score >= score.max() - 1e-9 * abs(score.max()))
         return self._pool.draw(int(tied[int(self.rng.random() * len(tied))]), self.rng)
+
+    def _predict(
+        self, candidates: NDArray[np.float64], values: NDArray[np.float64], active: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Posterior means and standard deviations of the candidates `(m,)`, and the value to improve on."""
+        mean, sd, _ = self._model.predict(candidates, values, active, fixed=self._pool.fixed)
+        return mean, sd, float(np.nanmax(values[active]))
 
     def _random(self) -> Genotype | None:
         """An architecture that was not asked, for want of anything to learn from."""
@@ -161,36 +153,3 @@ class GaussianProcessSearch(Strategy):
             return []
         order = told[np.argsort(-utility[told], kind="stable")]
         return [self._genotypes[number] for number in order[:PARENTS].tolist()]
-
-    def _condition(
-        self,
-        candidates: NDArray[np.float64],
-        active: list[int],
-        told: NDArray[np.int64],
-        values: NDArray[np.float64],
-    ) -> Posterior:
-        """The posterior given the active trials, extended where possible and else made anew."""
-        features = np.array(self._features)
-        refit = len(told) >= self._refit_at
-        if refit:
-            start = self._hyperparameters
-            self._hyperparameters = fit(features[told], values[told], self._groups, start, self._prior)
-            self._refit_at = max(self.initial, ceil(self.refit * len(told)), len(told) + 1)
-        posterior, known = self._posterior, set(self._conditioned)
-        if posterior is None or refit or not self._pool.fixed or not known.issubset(active):
-            posterior = self._renewed(candidates)
-            self._posterior, self._conditioned, known = posterior, [], set()
-        new = [number for number in active if number not in known]
-        if new:
-            posterior.extend(features[new])
-            self._conditioned.extend(new)
-        return posterior
-
-    def _renewed(self, candidates: NDArray[np.float64]) -> Posterior:
-        """A posterior without observations, in the memory of the last one where the pool is the same."""
-        if self._posterior is not None and self._pool.fixed:
-            self._posterior.restart(self._hyperparameters)
-            return self._posterior
-        dtype = np.float32 if len(candidates) > _SINGLE_PRECISION else np.float64
-        capacity = min(self.problem.evaluations or _CAPACITY, _CAPACITY)
-        return Posterior(candidates, self._groups, self._hyperparameters, capacity, dtype)

@@ -118,6 +118,10 @@ class LocalSearch(Strategy):
             if self._utility[best] > self._bar:
                 self._move(best)
                 return True
+        return self._leave()
+
+    def _leave(self) -> bool:
+        """Go on from a local optimum, or from a start that failed; False where no architecture is left."""
         return self._restart(1)
 
     def _move(self, centre: Genotype) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isfinite, prod
+from math import prod
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.reinforcement.baseline import MovingBaseline
+from nasbench.strategies.reinforcement.rewards import Reward
 
 _ATTEMPTS = 64
 """Draws from the policy before a constrained space is sampled uniformly instead."""
+
+_REWARD = Reward()
 
 
 @dataclass
@@ -37,6 +40,10 @@ class Reinforce(Strategy):
     a constrained space invalid draws are rejected; the gradient is then that of the unconstrained
     policy. After 64 rejections the architecture is drawn uniformly from the space.
 
+    With two objectives the reward is that of MnasNet with its soft constraint,
+    `accuracy * latency ** -0.07`; see `nasbench.strategies.reinforcement.rewards`. Other constraints
+    are hyper-parameters of `lstm-controller` and `ppo`.
+
     Source: Williams, Simple Statistical Gradient-Following Algorithms for Connectionist
     Reinforcement Learning, Machine Learning 1992; as a baseline without a recurrent controller:
     Ying et al., NAS-Bench-101, ICML 2019, and Dong and Yang, NAS-Bench-201, ICLR 2020. Learning
@@ -51,6 +58,7 @@ class Reinforce(Strategy):
     baseline: float = 0.9
 
     version: ClassVar[int] = 1
+    max_objectives: ClassVar[int | None] = 2
 
     _logits: NDArray[np.float64] = field(init=False, repr=False, compare=False)
     _policy: NDArray[np.float64] = field(init=False, repr=False, compare=False)
@@ -58,16 +66,11 @@ class Reinforce(Strategy):
     _positions: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     _last_choices: NDArray[np.int64] = field(init=False, repr=False, compare=False)
     _constrained: bool = field(init=False, repr=False, compare=False)
-    _weight: float = field(init=False, repr=False, compare=False)
-    _mean: float = field(init=False, repr=False, compare=False)
-    _variance: float = field(init=False, repr=False, compare=False)
-    _worst: float = field(init=False, repr=False, compare=False)
+    _baseline: MovingBaseline = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         positive(learning_rate=self.learning_rate)
-        decay = self.baseline
-        if isinstance(decay, bool) or not isinstance(decay, int | float) or not 0 <= decay < 1:
-            raise StrategyError(f"baseline must be at least 0 and below 1, got {decay!r}")
+        MovingBaseline(self.baseline)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Begin with the uniform policy."""
@@ -78,8 +81,7 @@ class Reinforce(Strategy):
         self._constrained = space.size < prod(space.cardinalities)
         # (G, most choices); what a shorter position lacks has probability 0.
         self._logits = np.where(np.arange(choices.max()) < choices[:, None], 0.0, -np.inf)
-        self._weight = self._mean = self._variance = 0.0
-        self._worst = np.inf
+        self._baseline = MovingBaseline(self.baseline)
         self._refresh()
 
     def ask(self, n: int = 1) -> list[Trial]:
@@ -88,14 +90,7 @@ class Reinforce(Strategy):
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """One step of gradient ascent."""
-        reward = self.problem.utility(observation)
-        if isfinite(reward):
-            self._worst = min(self._worst, reward)
-        elif isfinite(self._worst):
-            reward = self._worst
-        else:
-            return
-        advantage = self._advantage(reward)
+        advantage = self._baseline.advantage(_REWARD(self.problem, observation))
         if advantage:
             step = self.learning_rate * advantage
             self._logits -= step * self._policy
@@ -117,20 +112,6 @@ class Reinforce(Strategy):
         # Rounded probabilities may sum to less than 1.
         genotypes: NDArray[np.int64] = np.minimum(drawn, self._last_choices)
         return genotypes
-
-    def _advantage(self, reward: float) -> float:
-        """How many moving standard deviations the reward is above the moving average before it.
-
-        Both averages are exponential, the weights of the rewards so far scaled to sum to 1.
-        """
-        if not self._weight:
-            self._mean = reward
-        deviation = reward - self._mean
-        self._weight = self.baseline * self._weight + 1 - self.baseline
-        share = (1 - self.baseline) / self._weight
-        self._mean += share * deviation
-        self._variance += share * (deviation * deviation - self._variance)
-        return deviation / self._variance**0.5 if self._variance > 0 else 0.0
 
     def _refresh(self) -> None:
         weights = np.exp(self._logits - self._logits.max(axis=1, keepdims=True))

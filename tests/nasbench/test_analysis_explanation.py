@@ -114,7 +114,7 @@ def test_shapley_values_are_those_of_the_definition_for_one_tree():
     genotypes = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 5)
     y = np.where(genotypes[:, 0] == 1, 8.0, 0.0)
     model = one_hot_xgboost(
-        space, members=2, n_estimators=1, max_depth=1, learning_rate=1.0, subsample=1.0, colsample_bytree=1.0
+        space, members=2, n_estimators=1, max_depth=1, learning_rate=1.0, subsample=1.0, colsample_bynode=1.0
     ).fit(genotypes, y)
     found = attribution.shapley(model, space.all())
     predicted = model.predict(space.all())
@@ -124,7 +124,7 @@ def test_shapley_values_are_those_of_the_definition_for_one_tree():
 
 def test_effects_of_a_function_that_is_known_are_recovered_by_all_methods():
     genotypes = GRID.all()
-    predictor = one_hot_xgboost(n_estimators=200, colsample_bytree=1.0, max_depth=3).fit(genotypes, additive(genotypes))
+    predictor = one_hot_xgboost(n_estimators=200, colsample_bynode=1.0, max_depth=3).fit(genotypes, additive(genotypes))
     found = attribution.shapley(predictor, genotypes)
     by_shapley = attribution.shapley_effects(GRID, genotypes, found)
     by_dependence = attribution.partial_dependence(predictor, GRID, genotypes)

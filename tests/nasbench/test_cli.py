@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from nasbench import __version__, cli
-from nasbench.commands import compare as compare_command
+from nasbench.commands.options import parse_strategy
 from nasbench.commands.printing import span
 from nasbench.strategies import create
 
@@ -199,7 +199,7 @@ def test_strategies_with_parameters(spec, params):
     if "sample" in params:
         spec += ",sample=5"
     name = spec.partition(":")[0]
-    assert compare_command._parse_strategy(spec) == (create(name, **params), "")
+    assert parse_strategy(spec) == (create(name, **params), "")
 
 
 # -- errors ---------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def test_strategies_with_parameters(spec, params):
         (("compare", "--strategy", "regularized-evolution:popsize=3"), "population"),
         (("compare", "--strategy", "regularized-evolution:population=-3"), "population"),
         (("compare", "--strategy", "regularized-evolution:population=many"), "population"),
-        (("report", "no-such-folder"), "no kept runs"),
+        (("report", "no-such-folder"), "no run store at"),
     ],
 )
 def test_an_error_is_one_line_on_stderr_with_exit_code_2(nasbench, tmp_path, words, says):

@@ -239,7 +239,7 @@ def test_a_folder_of_another_programs_runs_is_refused(tmp_path):
 
 
 def test_a_report_of_nothing_is_an_error(tmp_path):
-    with pytest.raises(RecordsError, match="no kept runs"):
+    with pytest.raises(RecordsError, match="no run store at"):
         from_records(tmp_path)
     from nasbench.records import Records
 

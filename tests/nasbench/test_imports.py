@@ -80,9 +80,15 @@ print(json.dumps(failed))
 PARTS = {
     "nasbench.predictors.graph_batch",
     "nasbench.predictors.graph_networks",
+    "nasbench.predictors.network_ensemble",
+    "nasbench.predictors.network_layers",
     "nasbench.predictors.ranking_losses",
+    "nasbench.predictors.sequence_networks",
 }
-"""Parts of a listed module (here `graph_regressors`) that need its extra; any other importer of them would fail."""
+"""Parts of a listed module (here `graph_regressors` and `sequence_regressors`) that need its extra.
+
+Any other importer of them would fail.
+"""
 
 
 def modules():

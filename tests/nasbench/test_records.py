@@ -202,7 +202,7 @@ def test_a_pickled_trace_is_not_loaded(tmp_path):
 
 
 def test_missing_and_unusable_places(tmp_path):
-    with pytest.raises(RecordsError, match="no kept runs"):
+    with pytest.raises(RecordsError, match="no run store at"):
         Records(tmp_path / "nothing" / "runs.sqlite", readonly=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordsError, match="cannot open"):

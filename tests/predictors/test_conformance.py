@@ -16,17 +16,20 @@ from nasbench.spaces.nasbench201 import NASBench201Space
 
 CELLS = NASBench201Space()
 GRID = GridSpace.of({"a": [1, 2, 3, 4], "b": ["x", "y", "z"], "c": [1, 2, 3, 4, 5, 6], "d": ["p", "q"]})
-GRAPH_NETWORK = {"steps": 12, "members": 3, "layers": 2, "width": 8, "hidden": 8}
+NETWORK = {"steps": 12, "members": 3, "layers": 2, "width": 8, "hidden": 8}
 QUICK = {
+    "dngo": {"steps": 20, "width": 8},
     "extra-trees": {"n_estimators": 12},
-    "gates": GRAPH_NETWORK,
-    "gcn": GRAPH_NETWORK,
-    "gin": GRAPH_NETWORK,
+    "gates": NETWORK,
+    "gcn": NETWORK,
+    "gin": NETWORK,
     "hist-gradient-boosting": {"max_iter": 5, "members": 2},
     "lightgbm": {"n_estimators": 8},
+    "lstm": NETWORK,
     "mlp-ensemble": {"steps": 20},
     "ngboost": {"n_estimators": 4},
     "random-forest": {"n_estimators": 12},
+    "transformer": NETWORK,
     "vote": {"predictors": {"gp": 1, "ridge": 2}},
     "xgboost": {"n_estimators": 5},
 }

@@ -19,6 +19,7 @@ CELLS = NASBench201Space()
 QUICK = {
     "bayesian-linear": {},
     "blend": {},
+    "dngo": {"steps": 150},
     "extra-trees": {"n_estimators": 20},
     "gates": {"members": 3, "steps": 40},
     "gcn": {"members": 3, "steps": 40},
@@ -31,16 +32,19 @@ QUICK = {
     "hist-gradient-boosting": {"members": 2, "max_iter": 20},
     "knn": {},
     "lightgbm": {"members": 2, "n_estimators": 60},
+    "lstm": {"members": 3, "steps": 40},
     "mlp-ensemble": {"steps": 150},
     "ngboost": {"n_estimators": 40},
     "random-forest": {"n_estimators": 20},
     "ridge": {},
     "sparse-gp": {},
+    "transformer": {"members": 3, "steps": 40},
     "vote": {"predictors": {"gp": 1, "extra-trees": 1}},
     "xgboost": {"members": 2, "n_estimators": 60},
 }
 TRIED = [pytest.param(name, marks=pytest.mark.slow) if name == "ngboost" else name for name in QUICK]
-NEED = {"gates": "torch", "gcn": "torch", "gin": "torch", "lightgbm": "lightgbm", "ngboost": "ngboost"}
+NETWORKS = ("gates", "gcn", "gin", "lstm", "transformer")
+NEED = {**dict.fromkeys(NETWORKS, "torch"), "lightgbm": "lightgbm", "ngboost": "ngboost"}
 DETERMINISTIC = {"bayesian-linear", "gp", "gp-ard", "gp-hamming", "gp-rbf", "gp-wl", "knn", "ridge"}
 SUBSET_ONLY = {"sparse-gp"}
 """The seed chooses rows only where there are more than it fits hyper-parameters to."""

@@ -17,7 +17,8 @@ torch = pytest.importorskip("torch")
 from nasbench.predictors.conformance import check_predictor  # noqa: E402
 from nasbench.predictors.graph_batch import graph_batch  # noqa: E402
 from nasbench.predictors.graph_networks import LAYERS, GraphNetworks, mean_weights, received  # noqa: E402
-from nasbench.predictors.graph_regressors import GIN, one_thread  # noqa: E402
+from nasbench.predictors.graph_regressors import GIN  # noqa: E402
+from nasbench.predictors.network_ensemble import one_thread  # noqa: E402
 from nasbench.predictors.ranking_losses import LOSSES, MARGIN  # noqa: E402
 
 CELLS = NASBench201Space()

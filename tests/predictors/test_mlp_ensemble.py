@@ -1,26 +1,30 @@
 import numpy as np
+import pytest
 
 from nasbench.predictors.mlp_ensemble import MLPEnsemble
 
 
-def test_the_gradient_is_that_of_finite_differences():
+@pytest.mark.parametrize("loss", ["absolute", "squared"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_gradient_is_that_of_finite_differences(activation, loss):
     rng = np.random.default_rng(0)
-    ensemble = MLPEnsemble(members=2, layers=2, width=4, steps=1)
+    ensemble = MLPEnsemble(members=2, layers=2, width=4, steps=1, activation=activation, loss=loss)
     x, y = rng.normal(size=(6, 3)), rng.normal(size=6)
     ensemble.fit(x, y, rng)
     inputs = np.broadcast_to(ensemble._standardise(x), (2, 6, 3))
     targets = np.broadcast_to(y, (2, 6))
 
-    def loss():
-        return np.abs(ensemble._forward(inputs)[-1][:, :, 0] - targets).mean(axis=1).sum()
+    def cost():
+        errors = np.abs(ensemble._forward(inputs)[-1][:, :, 0] - targets)
+        return (errors if loss == "absolute" else errors**2).mean(axis=1).sum()
 
     for parameter, gradient in zip(ensemble._parameters, ensemble._gradients(inputs, targets), strict=True):
         position = tuple(rng.integers(0, parameter.shape))
         kept, step = parameter[position], 1e-6
         parameter[position] = kept + step
-        above = loss()
+        above = cost()
         parameter[position] = kept - step
-        below = loss()
+        below = cost()
         parameter[position] = kept
         np.testing.assert_allclose((above - below) / (2 * step), gradient[position], atol=1e-6)
 
@@ -66,3 +70,29 @@ def test_a_member_does_not_see_the_rows_that_are_kept_from_it():
         predicted.append(ensemble.predict(x))
     np.testing.assert_array_equal(predicted[0][1], predicted[1][1])
     assert (predicted[0][0] != predicted[1][0]).any()
+
+
+def test_the_last_layer_is_a_line_in_the_hidden_units():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(20, 3))
+    for activation in ("relu", "tanh"):
+        ensemble = MLPEnsemble(members=2, width=4, steps=30, activation=activation)
+        ensemble.fit(x, x[:, 0], rng)
+        units = np.concatenate([ensemble.hidden(x), np.ones((2, 20, 1))], axis=2)
+        assert units.shape == (2, 20, 5)
+        for member, predicted in enumerate(ensemble.predict(x)):
+            line = np.linalg.lstsq(units[member], predicted, rcond=None)[0]
+            np.testing.assert_allclose(units[member] @ line, predicted, atol=1e-9)
+
+
+def test_weight_decay_takes_its_share_of_the_weights_and_leaves_the_biases():
+    """Targets of zero with zero errors have no gradient: only the decay is left."""
+    x, zeros = np.random.default_rng(7).normal(size=(8, 3)), np.zeros(8)
+    start, end = MLPEnsemble(steps=0), MLPEnsemble(steps=4, learning_rate=0.1, weight_decay=0.5)
+    start.fit(x, zeros, np.random.default_rng(8))
+    end._gradients = lambda x, y: [np.zeros_like(p) for p in end._parameters]
+    end.fit(x, zeros, np.random.default_rng(8))
+    # the rate falls from .1 to .025 in four equal steps
+    share = (1 - 0.05) * (1 - 0.0375) * (1 - 0.025) * (1 - 0.0125)
+    for position, (before, after) in enumerate(zip(start._parameters, end._parameters, strict=True)):
+        np.testing.assert_allclose(after, before if position % 2 else share * before, rtol=1e-12)

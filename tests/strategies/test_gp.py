@@ -88,7 +88,7 @@ def test_the_choice_after_the_design_is_the_one_of_a_plain_computation():
     strategy = start(CELLS, seed=4)
     genotypes, values = run(strategy, bumpy, 24)
     (asked,) = strategy.ask()
-    hyper, groups = strategy._hyperparameters, features.default_groups(CELLS, True)
+    hyper, groups = strategy._model.hyperparameters, features.default_groups(CELLS, True)
     everything = CELLS.all()
 
     def encode(batch):

@@ -1,0 +1,128 @@
+"""Optimisers of Nevergrad as strategies."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from warnings import catch_warnings, simplefilter
+
+import nevergrad
+import numpy as np
+
+from nasbench.problem import Problem
+from nasbench.space import Genotype
+from nasbench.strategies.foreign.foreign_search import ForeignSearch
+
+_NOMINAL_BUDGET = 500
+"""Evaluations that the library, whose wizard needs a number, plans for where the task limits something else."""
+
+
+@dataclass
+class NevergradSearch(ForeignSearch):
+    """An optimiser of Nevergrad's registry, at its default settings.
+
+    It is told the budget of evaluations and the number of workers. A failed trial and a rejected proposal
+    are told as the worst value so far; before there is one they are not told.
+    """
+
+    _optimizer: Any = field(init=False, repr=False, compare=False)
+    _random: np.random.RandomState = field(init=False, repr=False, compare=False)
+    _worst: float = field(init=False, repr=False, compare=False)
+
+    @abstractmethod
+    def _name(self) -> str:
+        """The optimiser's name in the registry."""
+
+    def _open(self, problem: Problem, seed: int) -> None:
+        self._random, self._worst = np.random.RandomState(seed), -np.inf
+        make = nevergrad.optimizers.registry[self._name()]
+        with self._apart():
+            choices = [
+                (nevergrad.p.TransitionChoice if p.ordered else nevergrad.p.Choice)(range(len(p)))
+                for p in problem.space.parameters
+            ]
+            parametrization = nevergrad.p.Tuple(*choices)
+            parametrization.random_state = np.random.RandomState(seed)
+            self._optimizer = make(
+                parametrization, budget=problem.evaluations or _NOMINAL_BUDGET, num_workers=problem.workers
+            )
+
+    def _propose(self) -> tuple[Any, Genotype]:
+        with self._apart():
+            candidate = self._optimizer.ask()
+        return candidate, tuple(map(int, candidate.value))
+
+    def _report(self, proposal: Any, values: list[float] | None) -> None:
+        loss = self._worst if values is None else -values[0]
+        if loss > -np.inf:
+            self._worst = max(self._worst, loss)
+            with self._apart():
+                self._optimizer.tell(proposal, loss)
+
+    def _reject(self, proposal: Any) -> None:
+        self._report(proposal, None)
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Give the library a global generator of its own, which parts of it draw from; hold back its warnings."""
+        outside = np.random.get_state()  # noqa: NPY002
+        np.random.set_state(self._random.get_state())  # noqa: NPY002
+        try:
+            with catch_warnings():
+                simplefilter("ignore")
+                yield
+        finally:
+            self._random.set_state(np.random.get_state())  # noqa: NPY002
+            np.random.set_state(outside)  # noqa: NPY002
+
+
+@dataclass
+class NevergradDiscreteOnePlusOne(NevergradSearch):
+    """Nevergrad's discrete (1+1) evolution strategy: the best so far, one position changed on average.
+
+    An architecture that is proposed again is asked, and charged, again.
+
+    Source: Bennet et al., Nevergrad: Black-Box Optimization Platform, SIGEVOlution 2021; Doerr, Doerr and
+    Kötzing, Static and Self-Adjusting Mutation Strengths for Multi-Valued Decision Variables, 2018.
+    """
+
+    version: ClassVar[int] = 1
+
+    def _name(self) -> str:
+        return "DiscreteOnePlusOne"
+
+
+@dataclass
+class NevergradPortfolio(NevergradSearch):
+    """Nevergrad's `PortfolioDiscreteOnePlusOne`: a discrete (1+1) strategy that draws its mutation rate.
+
+    An architecture that is proposed again is asked, and charged, again.
+
+    Source: Bennet et al., Nevergrad: Black-Box Optimization Platform, SIGEVOlution 2021; Dang and Lehre,
+    Self-Adaptation of Mutation Rates in Non-elitist Populations, PPSN 2016.
+    """
+
+    version: ClassVar[int] = 1
+
+    def _name(self) -> str:
+        return "PortfolioDiscreteOnePlusOne"
+
+
+@dataclass
+class NevergradNGOpt(NevergradSearch):
+    """Nevergrad's wizard, which picks an optimiser by the kind of space, the budget and the workers.
+
+    An architecture that is proposed again is asked, and charged, again.
+
+    Source: Meunier et al., Black-Box Optimization Revisited: Improving Algorithm Selection Wizards through
+    Massive Benchmarking, IEEE TEVC 2022; Bennet et al., Nevergrad: Black-Box Optimization Platform,
+    SIGEVOlution 2021.
+    """
+
+    version: ClassVar[int] = 1
+
+    def _name(self) -> str:
+        return "NGOpt"

@@ -1,0 +1,55 @@
+"""Vizier's median stopping rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.problem import Problem
+from nasbench.strategies.multi_fidelity.base import whole
+from nasbench.strategies.multi_fidelity.early_stopping import EarlyStopping
+
+
+@dataclass
+class MedianStopping(EarlyStopping):
+    """Random search that stops trainings which are worse than the median of the completed ones.
+
+    A training is stopped at an epoch if its best value so far is worse than the median of the running averages, up
+    to that epoch, of all completed trainings.
+
+    Source: Golovin et al., Google Vizier: A Service for Black-Box Optimization, KDD 2017 (section 3.2.2). The paper
+    does not say how many trainings have to be complete before the first may be stopped. With 1, the mean regret of 20
+    full trainings of random search is reached in .27 of its epochs on NAS-Bench-NLP and .38 on the curves of
+    NAS-Bench-201; with 3 in .41 and .50, with 5 in .46 and .60 (40 seeds).
+
+    Args:
+        interval: epochs between two looks; the first and the last epoch are always seen.
+        completed: trainings that are completed before one may be stopped.
+    """
+
+    completed: int = 1
+
+    version: ClassVar[int] = 1
+
+    _averages: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(1, completed=self.completed)
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> None:
+        """Begin with nothing trained."""
+        super().start(problem, rng)
+        self._averages = []
+
+    def _completed(self, curve: list[float]) -> None:
+        self._averages.append(np.cumsum(curve) / np.arange(1, len(curve) + 1))
+
+    def _hopeless(self, curve: list[float]) -> bool:
+        if len(self._averages) < self.completed:
+            return False
+        bar = np.median([averages[len(curve) - 1] for averages in self._averages])
+        return bool(max(curve) < bar)
