@@ -76,17 +76,34 @@ class GaussianProcess(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
         """Posterior mean `(n,)`, and the standard deviation of an observation (noise included) if wanted."""
+        mean, deviation, noise = self._posterior(X)
+        return (mean, np.sqrt(deviation**2 + noise)) if return_std else mean
+
+    def predict_value(self, X: ArrayLike) -> tuple[Floats, Floats]:
+        """Posterior mean and standard deviation of the noise-free value, `(n,)` each."""
+        return self._posterior(X)[:2]
+
+    def log_marginal_likelihood(self) -> float:
+        """Of the (standardised) training targets at the fitted hyper-parameters, up to a constant."""
+        check_is_fitted(self)
+        hyper, squares = self.hyperparameters_, []
+        for group in self._groups:
+            part = np.ascontiguousarray(self._X[:, list(group)])
+            squares.append(squared_distances(part, part))
+        prior = Prior(hyper)
+        return -log_posterior(hyper.to_vector(), squares, self._y, prior, self.kernel)[0]
+
+    def _posterior(self, X: ArrayLike) -> tuple[Floats, Floats, float]:
+        """Mean and standard deviation of the noise-free value `(n,)`, and the variance of the noise."""
         check_is_fitted(self)
         features = check_array(X, dtype=np.float64)
         hyper = self.hyperparameters_
         posterior = Posterior(features, self._groups, hyper, capacity=len(self._X), kernel=self.kernel)
         posterior.extend(self._X)
         white = posterior.whiten(self._y)
+        deviation = self.scale_ * np.sqrt(posterior.variance(white))
         mean = self.centre_ + self.scale_ * posterior.mean(white)
-        if not return_std:
-            return np.asarray(mean)
-        variance = posterior.variance(white) + hyper.noise * posterior.signal(white)
-        return np.asarray(mean), np.asarray(self.scale_ * np.sqrt(variance))
+        return mean, deviation, self.scale_**2 * hyper.noise * posterior.signal(white)
 
 
 class SquaredExponentialGP(GaussianProcess):
@@ -154,9 +171,9 @@ class WeisfeilerLehmanGP(GaussianProcess):
         """Fit to histograms `(n, d)`, which are scaled to unit length, and targets `(n,)`."""
         return super().fit(_unit_rows(X), y)
 
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Prediction:
-        """Posterior mean `(n,)`, and the standard deviation of an observation (noise included) if wanted."""
-        return super().predict(_unit_rows(X), return_std)
+    def _posterior(self, X: ArrayLike) -> tuple[Floats, Floats, float]:
+        check_is_fitted(self)
+        return super()._posterior(_unit_rows(X))
 
     def _chosen(self, features: Floats, y: Floats) -> Hyperparameters:
         from scipy.optimize import minimize_scalar

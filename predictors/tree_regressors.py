@@ -41,6 +41,14 @@ class _Trusted:
             total = float(spread.mean()) + self.error_variance_
             self.factor_ = self.error_variance_ / total if total > 0 else 1.0
 
+    def predict_value(self, X: ArrayLike) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the trees' predictions, `(n,)` each: the belief of SMAC."""
+        check_is_fitted(self)
+        rows = check_array(X, dtype=np.float32)
+        # the trees below scikit-learn's checks, which take longer than the walk where a search asks for few rows
+        trees = np.array([tree.tree_.predict(rows)[:, 0] for tree in self.estimators_])
+        return trees.mean(axis=0), trees.std(axis=0)
+
     def _predict(self, X: ArrayLike, return_std: bool) -> Prediction:
         check_is_fitted(self)
         rows, which = distinct_rows(check_array(X, dtype=np.float32))

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import StrategyError
 from nasbench.predictors.features import default_features
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.predictors.mlp_ensemble import MLPEnsemble
-from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
-
-_ATTEMPTS = 5
+from nasbench.strategies.base import positive
+from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
 
 
 @dataclass
-class BANANAS(Strategy):
+class BANANAS(GuidedBatches):
     """Independent Thompson sampling over mutants of the best, by an ensemble of perceptrons.
 
     After a random start, each round trains the ensemble on everything told so far, mutates the best
@@ -65,70 +60,18 @@ class BANANAS(Strategy):
     version: ClassVar[int] = 1
     uses_blas: ClassVar[bool] = True
 
-    _queue: deque[Genotype] = field(init=False, repr=False, compare=False)
-    _design: Iterator[Genotype] = field(init=False, repr=False, compare=False)
-    _seen: set[Genotype] = field(init=False, repr=False, compare=False)
-    _told: list[tuple[float, Genotype]] = field(init=False, repr=False, compare=False)
-
     def __post_init__(self) -> None:
-        counts = ("initial", "batch", "candidates", "parents", "members", "layers", "width", "steps")
+        super().__post_init__()
         positive(learning_rate=self.learning_rate)
-        for name in counts:
-            positive(**{name: getattr(self, name)})
-            if not isinstance(getattr(self, name), int):
-                raise StrategyError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        whole(candidates=self.candidates, parents=self.parents, members=self.members)
+        whole(layers=self.layers, width=self.width, steps=self.steps)
 
-    def start(self, problem: Problem, rng: np.random.Generator) -> None:
-        """Open with the first `initial` architectures of the design."""
-        super().start(problem, rng)
-        self._queue = deque(problem.initial(self.initial))
-        self._design = problem.design()
-        self._seen, self._told = set(self._queue), []
-
-    def ask(self, n: int = 1) -> list[Trial]:
-        """The rest of the batch; a new batch, from what is told by now, where it is used up."""
-        trials: list[Trial] = []
-        while len(trials) < n:
-            if not self._queue:
-                self._fill()
-            if not self._queue:
-                break
-            trials.append(self._trial(self._queue.popleft()))
-        return trials
-
-    def tell(self, trial: Trial, observation: Observation) -> None:
-        """Remember the outcome for the next fit."""
-        utility = self.problem.utility(observation)
-        if utility > -np.inf:
-            self._told.append((utility, trial.genotype))
-
-    def _fill(self) -> None:
-        """Queue the next batch: one random architecture where there is nothing to learn or mutate."""
-        mutants = self._mutants() if self._told else []
-        if mutants:
-            draws = self._thompson(np.array(mutants))
-            chosen = np.argsort(-draws, kind="stable")[: self.batch]
-            self._queue.extend(mutants[i] for i in chosen.tolist())
-        else:
-            fresh = next((g for g in self._design if g not in self._seen), None)
-            self._queue.extend([] if fresh is None else [fresh])
-        self._seen.update(self._queue)
-
-    def _mutants(self) -> list[Genotype]:
-        """Up to `candidates` distinct architectures, one change or two from the best, not asked before."""
-        best = sorted(self._told, key=lambda told: -told[0])[: self.parents]
-        found: dict[Genotype, None] = {}
-        if self.problem.space.size == 1:
+    def _propose(self) -> list[Genotype]:
+        mutants = self._mutants(self._best(self.parents), self.candidates, most_changes=2)
+        if not mutants:
             return []
-        for _ in range(_ATTEMPTS * self.candidates):
-            genotype = best[int(self.rng.random() * len(best))][1]
-            for _ in range(1 + int(self.rng.random() * 2)):
-                genotype = self.problem.space.mutate(genotype, self.rng)
-            if genotype not in self._seen:
-                found[genotype] = None
-                if len(found) == self.candidates:
-                    break
-        return list(found)
+        draws = self._thompson(np.array(mutants))
+        return [mutants[i] for i in np.argsort(-draws, kind="stable")[: self.batch].tolist()]
 
     def _thompson(self, genotypes: NDArray[np.int64]) -> NDArray[np.float64]:
         """One draw for each of the `(n, G)` candidates from its predictive normal distribution, `(n,)`."""

@@ -50,6 +50,10 @@ class Pool(Protocol):
         """Remember that an architecture is asked; returns its features `(d,)`."""
         ...
 
+    def members(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """All genotypes `(n, G)`, the class of each `(n,)`, and which of them were not asked `(n,)`."""
+        ...
+
 
 class WholePool:
     """Every architecture of an enumerable space.
@@ -93,6 +97,10 @@ class WholePool:
         self._left[feature_class] -= self._free[position]
         self._free[position] = False
         return np.asarray(self._classes.features[feature_class])
+
+    def members(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """All genotypes, the class of each, and which of them were not asked."""
+        return self._classes.genotypes, self._classes.of, self._free
 
 
 class SampledPool:
@@ -154,3 +162,7 @@ class SampledPool:
         self._asked.add(genotype)
         features = default_features(self._space, np.array([genotype]), self._functional)
         return np.asarray(features[0])
+
+    def members(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """The sampled genotypes and the class of each; none was asked."""
+        return self._classes.genotypes, self._classes.of, np.ones(len(self._classes.genotypes), dtype=bool)

@@ -68,6 +68,11 @@ class TaskModel:
             MATERN52.value(squared_distances(scale(at, self._groups, lengthscales), observed)) @ self._solved
         )
 
+    def covariance(self, at: Floats) -> Floats:
+        """Posterior covariance `(m, m)` of the noise-free values at the `(m, d)` features."""
+        posterior, white = self._posterior(at)
+        return posterior.covariance(np.arange(len(at)), white)
+
     def draw(self, at: Floats, draws: int, rng: np.random.Generator) -> Floats:
         """Joint draws from the posterior at the `(m, d)` features, `(draws, m)`."""
         posterior, white = self._posterior(at)

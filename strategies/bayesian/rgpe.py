@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from nasbench.problem import Problem, SourceTask
 from nasbench.space import Genotype
 from nasbench.strategies.bayesian.gp import GaussianProcessSearch
 from nasbench.strategies.bayesian.ranking_weights import TaskModel, ranking_weights
+from nasbench.strategies.bayesian.sequential_model import Belief
 
 Floats = NDArray[np.float64]
 
@@ -45,11 +47,13 @@ class RGPE(GaussianProcessSearch):
         noise: see `gp`.
         refit: see `gp`.
         candidates: see `gp`.
+        acquisition: see `gp`; expected improvement is the paper's.
         observations: evaluations read of each source task, at most 200.
         draws: posterior draws that the weights come from.
     """
 
     initial: int = 3
+    acquisition: str = "ei"
     observations: int = 200
     draws: int = 128
 
@@ -103,18 +107,33 @@ class RGPE(GaussianProcessSearch):
             self._shown = [source.predict(candidates) for source in self._sources]
         return self._shown
 
-    def _predict(self, candidates: Floats, values: Floats, active: NDArray[np.int64]) -> tuple[Floats, Floats, float]:
-        own_mean, own_sd, _ = super()._predict(candidates, values, active)
+    def _believe(self, candidates: Floats, values: Floats, active: NDArray[np.int64]) -> Belief:
+        """The ensemble's mean and deviation; believed are its means at the active trials."""
+        single = super()._believe(candidates, values, active)
         told = active[~np.isnan(values[active])]
-        features = self._model.features(told)
-        own = TaskModel(features, values[told], self._model.groups, self._model.hyperparameters, refit=False)
+        groups, hyperparameters = self._model.groups, self._model.hyperparameters
+        own = TaskModel(self._model.features(told), values[told], groups, hyperparameters, refit=False)
         if len(told) >= self._weigh_at:
             self._weights = ranking_weights(self._sources, own, self.draws, self.rng)
-            self._weigh_at = max(len(told) + 1, int(np.ceil(self.refit * len(told))))
-        parts = [*self._source_predictions(candidates), (own_mean, own_sd**2)]
-        mean = sum((w * m for w, (m, _) in zip(self._weights, parts, strict=True)), np.zeros(len(candidates)))
-        variance = sum((w * w * v for w, (_, v) in zip(self._weights, parts, strict=True)), np.zeros(len(candidates)))
-        weighed = [model for model, weight in zip([*self._sources, own], self._weights, strict=True) if weight > 0]
-        shares = self._weights[self._weights > 0]
-        known = sum((w * m.mean(features) for w, m in zip(shares, weighed, strict=True)), np.zeros(len(told)))
-        return mean, np.sqrt(np.maximum(variance, 1e-12)), float(known.max())
+            self._weigh_at = max(len(told) + 1, ceil(self.refit * len(told)))
+        parts = [*self._source_predictions(candidates), (single.mean, single.sd**2)]
+        models = [*self._sources, own]
+        mean, variance = np.zeros((2, len(candidates)))
+        at = self._model.features(active)
+        believed = np.zeros(len(active))
+        for weight, model, (model_mean, model_variance) in zip(self._weights, models, parts, strict=True):
+            if weight > 0:
+                mean += weight * model_mean
+                variance += weight**2 * model_variance
+                believed += weight * model.mean(at)
+
+        def covariance(which: NDArray[np.int64]) -> Floats:
+            weighed = [(w, m) for w, m in zip(self._weights, models, strict=True) if w > 0]
+            parts = [weight**2 * model.covariance(candidates[which]) for weight, model in weighed]
+            return np.asarray(np.sum(parts, axis=0))
+
+        return Belief(mean, np.sqrt(np.maximum(variance, 1e-12)), believed, covariance)
+
+    def _to_beat(self, belief: Belief, values: Floats, active: NDArray[np.int64], leading: list[int]) -> float:
+        """The best of the ensemble's means at the trials that may lead."""
+        return float(np.max(belief.believed[np.searchsorted(active, leading)]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
@@ -21,18 +22,20 @@ _CAPACITY = 512
 """Observations to reserve memory for at first, where the budget is no smaller."""
 
 
-class Prediction(NamedTuple):
-    """What the model says.
+class Belief(NamedTuple):
+    """What a model says of its candidates.
 
     Attributes:
         mean: `(m,)` posterior means of the candidates.
         sd: `(m,)` posterior standard deviations of their noise-free values.
         believed: `(n,)` the values of the active trials, those in flight with their posterior mean.
+        covariance: a function of the numbers of k candidates that gives their `(k, k)` posterior covariance.
     """
 
     mean: Floats
     sd: Floats
     believed: Floats
+    covariance: Callable[[NDArray[np.int64]], Floats]
 
 
 class SequentialModel:
@@ -87,7 +90,7 @@ class SequentialModel:
         """Features `(n, d)` of the numbered trials."""
         return np.array([self._features[number] for number in trials.tolist()])
 
-    def predict(self, candidates: Floats, values: Floats, active: NDArray[np.int64], *, fixed: bool) -> Prediction:
+    def predict(self, candidates: Floats, values: Floats, active: NDArray[np.int64], *, fixed: bool) -> Belief:
         """The posterior given the active trials; those in flight take part with their posterior mean.
 
         Args:
@@ -102,7 +105,8 @@ class SequentialModel:
         white = posterior.whiten(y)
         believed = np.empty(len(active))
         believed[np.searchsorted(active, rows)] = y
-        return Prediction(posterior.mean(white), np.sqrt(posterior.variance(white)), believed)
+        deviations = np.sqrt(posterior.variance(white))
+        return Belief(posterior.mean(white), deviations, believed, lambda which: posterior.covariance(which, white))
 
     def _condition(self, candidates: Floats, values: Floats, active: NDArray[np.int64], fixed: bool) -> Posterior:
         """The posterior given the active trials, extended where possible and else made anew."""

@@ -14,15 +14,11 @@ from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
 from nasbench.strategies.bayesian.candidate_pool import PARENTS, Pool, SampledPool, WholePool
+from nasbench.strategies.bayesian.feasibility import COST_NOISE, COST_NOISE_SD, Feasibility
 from nasbench.strategies.bayesian.sequential_model import SequentialModel
 from nasbench.strategies.multi_objective.domination import Evaluated, crowded_order, evaluated
-from nasbench.strategies.multi_objective.feasibility import Feasibility
 
 Floats = NDArray[np.float64]
-
-_COST_NOISE, _COST_NOISE_SD = 0.01, 2.0
-"""Prior median of the relative noise of a cost and standard deviation of its logarithm: a count has none, a
-measured latency has some."""
 
 
 @dataclass
@@ -95,7 +91,7 @@ class ModelBasedFrontSearch(Strategy):
 
     def _cost_model(self, features: Floats, groups: Groups) -> SequentialModel:
         """A model of what may be counted or measured: how noisy, the values themselves have to say."""
-        return self._model(features, groups, _COST_NOISE, _COST_NOISE_SD)
+        return self._model(features, groups, COST_NOISE, COST_NOISE_SD)
 
     def _model(self, features: Floats, groups: Groups, noise: float, noise_sd: float) -> SequentialModel:
         return SequentialModel(

@@ -84,8 +84,9 @@ def test_other_spaces_beat_random_search(name):
     assert (len(utility) + 1) / (better + 1) > 1000
 
 
-def test_the_choice_after_the_design_is_the_one_of_a_plain_computation():
-    strategy = start(CELLS, seed=4)
+@pytest.mark.parametrize("acquisition", ["ei", "log-ei", "pi", "ucb"])
+def test_the_choice_after_the_design_is_the_one_of_a_plain_computation(acquisition):
+    strategy = start(CELLS, seed=4, acquisition=acquisition)
     genotypes, values = run(strategy, bumpy, 24)
     (asked,) = strategy.ask()
     hyper, groups = strategy._model.hyperparameters, features.default_groups(CELLS, True)
@@ -101,7 +102,10 @@ def test_the_choice_after_the_design_is_the_one_of_a_plain_computation():
     signal = y @ cho_solve(factor, y) / len(y)
     mean = cross.T @ cho_solve(factor, y)
     sd = np.sqrt(signal * (1 - (cross * cho_solve(factor, cross)).sum(axis=0)))
-    gain = (mean - y.max()) * norm.cdf((mean - y.max()) / sd) + sd * norm.pdf((mean - y.max()) / sd)
+    z = (mean - y.max()) / sd
+    beta = 2 * np.log(len(np.unique(candidates, axis=0)) * len(y) ** 2 * np.pi**2 / 0.6) / 5
+    improvement = sd * (z * norm.cdf(z) + norm.pdf(z))
+    gain = {"pi": norm.cdf(z), "ucb": mean + np.sqrt(beta) * sd}.get(acquisition, improvement)
     gain[CELLS.indices(genotypes)] = -1.0
     assert gain[CELLS.index(asked.genotype)] == pytest.approx(gain.max(), rel=1e-6)
 
@@ -190,7 +194,16 @@ def test_a_non_functional_objective_tells_twins_apart():
 
 
 @pytest.mark.parametrize(
-    "params", [{"initial": 0}, {"initial": 2.5}, {"refit": 1.0}, {"noise": 0}, {"lengthscale": -1}, {"candidates": 0}]
+    "params",
+    [
+        {"initial": 0},
+        {"initial": 2.5},
+        {"refit": 1.0},
+        {"noise": 0},
+        {"lengthscale": -1},
+        {"candidates": 0},
+        {"acquisition": "es"},
+    ],
 )
 def test_unusable_parameters_are_refused(params):
     with pytest.raises(StrategyError):
@@ -199,6 +212,7 @@ def test_unusable_parameters_are_refused(params):
 
 def test_the_contract():
     registry.check_strategy(registry.create("gp", initial=6))
+    registry.check_strategy(registry.create("gp", initial=6, acquisition="thompson"))
 
 
 def test_it_imports_no_estimator_library():

@@ -14,6 +14,10 @@ from nasbench.strategies.bayesian.sequential_model import SequentialModel
 
 Floats = NDArray[np.float64]
 
+COST_NOISE, COST_NOISE_SD = 0.01, 2.0
+"""Prior median of the relative noise of a cost and standard deviation of its logarithm: a count has none, a
+measured latency has some."""
+
 
 class Feasibility:
     """One Gaussian process a constraint, of the constrained metric's standardised values.
