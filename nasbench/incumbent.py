@@ -47,6 +47,13 @@ def incumbent_steps(trace: NDArray[Any], sign: int, bounds: Sequence[Constraint]
     return steps
 
 
+def pareto_mask(utility: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which rows of `(n, objectives)` (larger is better) no other row dominates; NaN rows never."""
+    keep: NDArray[np.bool_] = np.asarray(~np.isnan(utility).any(axis=1))
+    keep[keep] = ~_dominated(utility[keep], utility[keep])
+    return keep
+
+
 class FrontStep(NamedTuple):
     """The Pareto set of a run from one trial on.
 

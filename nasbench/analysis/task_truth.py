@@ -150,7 +150,13 @@ def caution(task: Task) -> str:
     best = next((one for one in model.validation if one.region == BEST_TENTH and not one.baseline), None)
     if best is not None:
         figures += f"; tau {best.tau:.2f} among the best tenth when that is held out"
-    if truth.whole:
+    if len(task.objectives) > 1:
+        where = "the whole space" if truth.whole else f"a reference sample of {len(truth.mean):,}"
+        meaning = (
+            f"Hypervolume regret is against the Pareto front of the predictions over {where} and of each objective's "
+            "best known architecture; it is below 0 where a run goes beyond that."
+        )
+    elif truth.whole:
         meaning = "Regret is against its best prediction over the whole space."
     else:
         meaning = (

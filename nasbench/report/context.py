@@ -129,9 +129,8 @@ def group_verdict(sentences: Sequence[str], labels: Sequence[str]) -> list[Verdi
 
 def goal_of(facts: TaskFacts) -> str:
     """What a task asks for: `maximize validation accuracy (%), minimize params (count)`."""
-    return ", ".join(
-        f"{goal.direction} {metric_name(goal.name)}{f' ({goal.unit})' if goal.unit else ''}" for goal in facts.goals
-    )
+    named = [(goal, f" ({goal.unit})" if goal.unit else "") for goal in facts.goals]
+    return ", ".join(f"{goal.direction} {metric_name(goal.name, goal.unit)}{unit}" for goal, unit in named)
 
 
 def best_of(facts: TaskFacts) -> str:

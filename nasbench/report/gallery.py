@@ -93,10 +93,6 @@ NAMES = (
 )
 """Names of all figures that a report may have."""
 
-_LAWS = {
-    False: "exactly",
-    True: f"simulated with {PERMUTATIONS:,} permutations where there are several objectives",
-}
 _FLOOR = " Shaded: within the noise floor, practically equal."
 
 
@@ -189,8 +185,7 @@ def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
         (
             "anytime",
             "Regret along the search",
-            f"{bands}; true regret may rise again under noise. Dashed grey: random search, "
-            f"{' or '.join(_LAWS[several] for several in sorted({facts.several for facts in data.tasks}))}.",
+            f"{bands}; true regret may rise again under noise. Dashed grey: random search, {_laws(data.tasks)}.",
             data.curves,
         ),
         (
@@ -210,6 +205,19 @@ def _line_figures(data: ReportData, styles: Styles) -> Iterator[Figure]:
                 drawn,
                 lambda facts, canvas, frame=frame, here=here: anytime(_of(frame, facts), facts, here, canvas),  # type: ignore[misc]
             )
+
+
+def _laws(tasks: Sequence[TaskFacts]) -> str:
+    """How the law of random search was found."""
+    several = {facts.several for facts in tasks}
+    simulated = f"simulated with {PERMUTATIONS:,} permutations"
+    return (
+        f"exactly, or with several objectives {simulated}"
+        if len(several) > 1
+        else simulated
+        if any(several)
+        else "exactly"
+    )
 
 
 def pair_figures(

@@ -89,9 +89,9 @@ def time_unit(longest: float) -> tuple[float, str]:
     return size, names[unit]
 
 
-def metric_name(metric: str) -> str:
-    """`val_accuracy` in words: `validation accuracy`."""
-    return metric.replace("val_", "validation ", 1).replace("_", " ")
+def metric_name(metric: str, unit: str = "") -> str:
+    """`val_accuracy` in words: `validation accuracy`; without a unit that is told beside it."""
+    return metric.removesuffix(f"_{unit}").replace("val_", "validation ", 1).replace("_", " ")
 
 
 def difference_unit(unit: str) -> str:

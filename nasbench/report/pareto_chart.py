@@ -84,8 +84,8 @@ def pareto_fronts(frame: pd.DataFrame, view: ParetoView, styles: Styles, canvas:
     line = {**place, "color": colours, "strokeDash": dash(styles, list(styles), legend), "order": "place:Q"}
     tips = [
         alt.Tooltip("strategy:N"),
-        alt.Tooltip("y:Q", title=metric_name(view.up.name), format=".6~g"),
-        alt.Tooltip("x:Q", title=metric_name(view.across.name), format=".6~g"),
+        alt.Tooltip("y:Q", title=_named(view.up), format=".6~g"),
+        alt.Tooltip("x:Q", title=_named(view.across), format=".6~g"),
         alt.Tooltip("seed:Q", title="seed of the median run"),
     ]
     answers = {"tooltip": tips} if canvas.interactive else {}
@@ -132,15 +132,19 @@ def _steps(points: Floats, view: ParetoView, windows: dict[str, tuple[float, flo
 
 
 def _axis(field: str, goal: Goal, window: tuple[float, float]) -> alt.X | alt.Y:
-    unit = f" ({goal.unit})" if goal.unit and goal.unit != "count" else ""
     better = "larger" if goal.sign > 0 else "smaller"
     large = max(map(abs, window)) >= 1e4
-    name = metric_name(goal.name.removesuffix(f"_{goal.unit}"))
     axis = alt.Axis(
-        title=f"{name}{unit}, {better} is better",
+        title=f"{_named(goal)}, {better} is better",
         labelExpr=f"format(datum.value, '{'~s' if large else '~g'}')",
         tickCount=6,
         grid=field == "y",
     )
     scale = alt.Scale(domain=sorted(window), nice=False, zero=False)
     return (alt.X if field == "x" else alt.Y)(f"{field}:Q", axis=axis, scale=scale)
+
+
+def _named(goal: Goal) -> str:
+    """An objective in words, with its unit."""
+    unit = f" ({goal.unit})" if goal.unit and goal.unit != "count" else ""
+    return f"{metric_name(goal.name, goal.unit)}{unit}"

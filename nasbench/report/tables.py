@@ -68,7 +68,7 @@ def summary_table(data: ReportData, facts: TaskFacts) -> Table:
     }
     if facts.several:
         optional = _set_columns(rows)
-    missing = [name for name in optional if not any(known(r[name]) for r in rows)]
+    missing = [name for name in optional if name in _WHY_MISSING and not any(known(r[name]) for r in rows)]
     columns: list[Column] = [
         STRATEGY,
         (

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from nasbench.analysis.front_truth import front_truth_of
 from nasbench.analysis.fronts import EXACT_FRONT, surfaces
 from nasbench.analysis.random_reference import RANDOM_SEARCH_EXACT, RANDOM_SEARCH_SIMULATED
 from nasbench.analysis.verdict import headlines
+from nasbench.comparison import Comparison
 from nasbench.report.data import Goal, collect, facts_of
 from nasbench.report.gallery import drawn_styles, figures
 from nasbench.report.marks import Canvas
@@ -185,6 +187,13 @@ def test_the_page_speaks_of_sets_where_there_are_several_objectives(runs, tmp_pa
     assert "simulated)" not in (tmp_path / "index.html").read_text(encoding="utf-8").split("Glossary</h2>")[0]
 
 
+def test_runs_that_found_nothing_still_make_a_page(runs, tmp_path):
+    empty = [replace(run, trace=run.trace[:0], stop="failed", error="no luck") for run in runs[:2]]
+    html = write_report(empty, tmp_path, {}).page.read_text(encoding="utf-8")
+    assert "found a value" in html
+    assert "nan" not in re.findall(r"\w+", re.sub(r"<[^>]*>", " ", html.split("<script")[0]))
+
+
 def test_the_terminal_shows_what_sets_have(runs, capsys):
     print_comparison(summary(runs), headlines(runs))
     first, second = capsys.readouterr().out.split("\n\n")[:2]
@@ -199,3 +208,10 @@ def test_the_terminal_shows_what_sets_have(runs, capsys):
 def test_surfaces_hold_only_tasks_with_several_objectives(runs):
     assert surfaces(runs)["task"].nunique() == 1
     assert surfaces([run for run in runs if len(run.task.objectives) == 1]).empty
+
+
+def test_a_comparison_gives_its_fronts(runs, tmp_path):
+    frame = Comparison(runs, tmp_path).fronts()
+    assert frame.groupby(["strategy", "seed"]).size().to_dict() == {
+        (run.entry.label, run.seed): len(run.front) for run in runs if len(run.task.objectives) > 1
+    }

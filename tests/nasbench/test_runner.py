@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import nasbench
 from nasbench import runner
 from nasbench.errors import GenotypeError, StrategyError, TaskError, UnknownNameError
-from nasbench.incumbent import front_steps, incumbent_steps
+from nasbench.incumbent import front_steps, incumbent_steps, pareto_mask
 from nasbench.run import hash_trace, trace_dtype
 from nasbench.runner import entry_of, run_key
 from nasbench.strategies import REGISTRY, create
@@ -75,6 +75,19 @@ def test_the_incumbent_is_the_first_best_at_the_highest_epoch(pairs, sign):
         rivals = [i for i in known if np.nan_to_num(epochs[i]) == level]
         expected.append(max(rivals, key=lambda i: (sign * values[i], -i)) if rivals else -1)
     assert incumbent_steps(trace_of(values, epochs), sign).tolist() == expected
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, 2.0, np.nan])] * 3), max_size=12))
+def test_the_pareto_mask_equals_its_definition(rows):
+    def dominates(a, b):
+        return all(x >= y for x, y in zip(a, b, strict=True)) and any(x > y for x, y in zip(a, b, strict=True))
+
+    known = [not np.isnan(r).any() for r in rows]
+    expected = [
+        ok and not any(k and dominates(other, row) for other, k in zip(rows, known, strict=True))
+        for row, ok in zip(rows, known, strict=True)
+    ]
+    assert pareto_mask(np.array(rows, dtype=float).reshape(-1, 3)).tolist() == expected
 
 
 @given(

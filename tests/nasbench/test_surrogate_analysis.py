@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import nasbench
+from nasbench.analysis.front_random_search import front_law_of
+from nasbench.analysis.front_truth import front_truth_of
 from nasbench.analysis.random_search import expected_regret, law_of
 from nasbench.analysis.reference import REFERENCE_SIZE, SampledTruth, reference_genotypes, reference_of
 from nasbench.analysis.regret import path_of
@@ -223,3 +225,20 @@ def test_processes_and_their_number_change_nothing(bench, tmp_path):
 
 def test_tables_are_not_spoken_of_as_surrogates():
     assert caution(nasbench.Task("nasbench201/cifar10", evaluations=5)) == ""
+
+
+def test_several_objectives_are_scored_by_the_front_of_the_predictions(bench):
+    one = bench("noisy")
+    task = nasbench.Task(one.name, ["val_accuracy", "test_accuracy"], evaluations=25, allow_test=True)
+    everything = np.column_stack([one.query(SPACE.all(), name) for name in ("val_accuracy", "test_accuracy")])
+    best = [p for p in everything if not ((everything >= p).all(axis=1) & (everything > p).any(axis=1)).any()]
+    known = front_truth_of(task)
+    assert set(map(tuple, known.front)) == set(map(tuple, best))
+    paths = [path_of(nasbench.search(task, "random-search", seed)) for seed in range(60)]
+    run = paths[0].run
+    front = np.column_stack([one.query(np.array(run.front), name) for name in ("val_accuracy", "test_accuracy")])
+    assert paths[0].final("regret") == pytest.approx(known.regret(known.normalised(front)))
+    simulated = front_law_of(task).regret(25)
+    found = np.array([path.final("regret") for path in paths])
+    assert abs(found.mean() - simulated.mean[0]) < 4 * np.hypot(simulated.sd[0] / np.sqrt(60), simulated.error[0])
+    assert "Pareto front of the predictions over the whole space" in caution(task)
