@@ -78,6 +78,7 @@ print(json.dumps(failed))
 
 
 PARTS = {
+    "nasbench.predictors.graph_autoencoder",
     "nasbench.predictors.graph_batch",
     "nasbench.predictors.graph_networks",
     "nasbench.predictors.network_ensemble",
