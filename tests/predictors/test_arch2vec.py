@@ -81,12 +81,12 @@ def test_the_loss_is_its_definition_where_nothing_is_drawn():
             divergence.append(0.5 * (latent[i] @ latent[i] + 3 * (np.exp(-60.0) - 1.0 + 60.0)))
             edges += [np.logaddexp(0.0, latent[i] @ latent[j] * (-1.0) ** (matrix[i, j] > 0)) for j in live if j > i]
     expected = np.mean(vertices) + np.mean(edges) + 0.005 * np.mean(divergence)
-    assert float(model.loss(labels, adjacency)) == pytest.approx(expected, rel=1e-9)
+    assert model.loss(labels, adjacency).item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_pretraining_learns_to_draw_graphs_again():
     """Before, the operations are guessed; most edges that are not there are no edges to an untrained network either."""
-    seen = graphs(CELLS, np.unique(CELLS.canonical(CELLS.sample(np.random.default_rng(1), 1500)), axis=0))
+    seen = graphs(CELLS, np.unique(CELLS.canonical(CELLS.sample(np.random.default_rng(1), 800)), axis=0))
     labels, adjacency = tensors(seen, slice(None), torch.float64)
     live = labels > 0
     right = []
@@ -155,17 +155,15 @@ def test_torchs_global_generator_is_left_alone():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["cifar10", "imagenet16-120"])
-def test_the_embedding_beats_one_hot_columns_and_an_untrained_network(dataset):
-    """Paired over six draws of 42 cells; the standard error of a mean difference is about .015."""
+def test_a_gaussian_process_ranks_better_with_the_embedding_than_with_one_hot_columns(dataset):
+    """Paired over six draws of 42 cells; the standard error of the mean difference is about .02."""
     bench = nasbench.load(f"nasbench201/{dataset}")
     y, taus = bench.mean("val_accuracy"), []
     for seed in range(6):
         order = np.random.default_rng(seed).permutation(len(y))
         train, new = order[:42], order[-400:]
-        models = [predictors.create("arch2vec", bench.space, epochs=epochs) for epochs in (12, 0)]
-        models.append(predictors.create("gp", bench.space, encoder="one-hot"))
+        models = [predictors.create("arch2vec", bench.space), predictors.create("gp", bench.space, encoder="one-hot")]
         fitted = [model.fit(bench.genotypes[train], y[train]) for model in models]
         taus.append([kendalltau(model.predict(bench.genotypes[new]), y[new]).statistic for model in fitted])
-    learned, untrained, one_hot = np.mean(taus, axis=0)
-    assert learned > one_hot + 0.06
-    assert learned > untrained + 0.03
+    embedded, one_hot = np.mean(taus, axis=0)
+    assert embedded > one_hot + 0.06

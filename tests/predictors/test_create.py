@@ -17,7 +17,7 @@ from nasbench.spaces.nasbench201 import NASBench201Space
 
 CELLS = NASBench201Space()
 QUICK = {
-    "arch2vec": {"epochs": 4, "width": 32},
+    "arch2vec": {"epochs": 2, "width": 16},
     "bayesian-linear": {},
     "blend": {},
     "dngo": {"steps": 150},
