@@ -85,7 +85,7 @@ def test_the_loss_is_its_definition_where_nothing_is_drawn():
 
 
 def test_pretraining_learns_to_draw_graphs_again():
-    """Before, the operations are guessed; most edges that are not there are no edges to an untrained network either."""
+    """Of the labels that the best constant guess gets wrong, at least half are decoded."""
     seen = graphs(CELLS, np.unique(CELLS.canonical(CELLS.sample(np.random.default_rng(1), 800)), axis=0))
     labels, adjacency = tensors(seen, slice(None), torch.float64)
     live = labels > 0
@@ -94,8 +94,8 @@ def test_pretraining_learns_to_draw_graphs_again():
         model = pretrain(seen, width=32, latent=16, layers=2, epochs=epochs, seed=0)
         means = model.encode(labels, adjacency)[0]
         right.append(float((model.label(means).argmax(dim=2) == labels)[live].double().mean()))
-    assert right[0] < 0.5
-    assert right[1] > 0.9
+    commonest = float(torch.bincount(labels[live]).max() / live.sum())
+    assert right[0] < 0.5 * (1.0 + commonest) < right[1]
 
 
 def test_functional_twins_are_one_and_the_numbering_of_vertices_does_not_matter():
