@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 REGISTRY = Registry(
     "predictor",
     {
+        "arch2vec": ("nasbench.predictors.arch2vec:Arch2VecGP", "torch"),
         "bayesian-linear": ("nasbench.predictors.linear_regressors:BayesianLinear", None),
         "blend": ("nasbench.predictors.blend:Blend", None),
         "dngo": ("nasbench.predictors.adaptive_basis:DNGO", None),

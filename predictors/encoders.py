@@ -2,8 +2,8 @@
 
 Most are stateless: the space says everything, and `fit` only checks the genotypes. The base class, the
 encoders that predictors use by default and the registry of all of them are here; the others are in
-`graph_encoders`, `token_encoder`, `wl` and `union_encoder`, and those that read a benchmark in `column_encoders`,
-`proxy_encoder`, `curve_scores`, `curve_extrapolation`, `curve_svr` and `omni`.
+`graph_encoders`, `arch2vec`, `token_encoder`, `wl` and `union_encoder`, and those that read a benchmark
+in `column_encoders`, `proxy_encoder`, `curve_scores`, `curve_extrapolation`, `curve_svr` and `omni`.
 
 Source: White et al., A Study on Encodings for Neural Architecture Search, NeurIPS 2020.
 """
@@ -30,6 +30,7 @@ REGISTRY = Registry(
     "encoder",
     {
         "adjacency": ("nasbench.predictors.graph_encoders:Adjacency", None),
+        "arch2vec": ("nasbench.predictors.arch2vec:Arch2Vec", "torch"),
         "columns": ("nasbench.predictors.column_encoders:Columns", None),
         "curve-features": ("nasbench.predictors.curve_svr:CurveFeatures", None),
         "genotype": ("nasbench.predictors.encoders:AsWritten", None),

@@ -47,6 +47,7 @@ _BOOSTED = {
 _KERNEL = {"lengthscale": Range(0.5, 8.0, log=True), "noise": Range(0.01, 0.5, log=True)}
 
 TUNED: Mapping[str, Mapping[str, Range]] = {
+    "arch2vec": _KERNEL,
     "blend": {"weight": Range(0.0, 1.0)},
     "dngo": {
         "layers": Range(1, 4, whole=True),

@@ -78,6 +78,7 @@ print(json.dumps(failed))
 
 
 PARTS = {
+    "nasbench.predictors.graph_autoencoder",
     "nasbench.predictors.graph_batch",
     "nasbench.predictors.graph_networks",
     "nasbench.predictors.network_ensemble",
@@ -85,10 +86,8 @@ PARTS = {
     "nasbench.predictors.ranking_losses",
     "nasbench.predictors.sequence_networks",
 }
-"""Parts of a listed module (here `graph_regressors` and `sequence_regressors`) that need its extra.
-
-Any other importer of them would fail.
-"""
+"""Parts of a listed module (here `arch2vec`, `graph_regressors` and `sequence_regressors`) that need its extra; any
+other importer of them would fail."""
 
 
 def modules():

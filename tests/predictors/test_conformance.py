@@ -18,6 +18,7 @@ CELLS = NASBench201Space()
 GRID = GridSpace.of({"a": [1, 2, 3, 4], "b": ["x", "y", "z"], "c": [1, 2, 3, 4, 5, 6], "d": ["p", "q"]})
 NETWORK = {"steps": 12, "members": 3, "layers": 2, "width": 8, "hidden": 8}
 QUICK = {
+    "arch2vec": {"epochs": 1, "width": 8, "latent": 4},
     "dngo": {"steps": 20, "width": 8},
     "extra-trees": {"n_estimators": 12},
     "gates": NETWORK,
@@ -33,7 +34,7 @@ QUICK = {
     "vote": {"predictors": {"gp": 1, "ridge": 2}},
     "xgboost": {"n_estimators": 5},
 }
-GRAPHS_ONLY = {"gates", "gcn", "gin", "gp-wl"}
+GRAPHS_ONLY = {"arch2vec", "gates", "gcn", "gin", "gp-wl"}
 
 CASES = [
     pytest.param(name, space, marks=pytest.mark.slow if (name, space) == ("ngboost", CELLS) else ())

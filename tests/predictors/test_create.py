@@ -17,6 +17,7 @@ from nasbench.spaces.nasbench201 import NASBench201Space
 
 CELLS = NASBench201Space()
 QUICK = {
+    "arch2vec": {"epochs": 2, "width": 16},
     "bayesian-linear": {},
     "blend": {},
     "dngo": {"steps": 150},
@@ -43,9 +44,9 @@ QUICK = {
     "xgboost": {"members": 2, "n_estimators": 60},
 }
 TRIED = [pytest.param(name, marks=pytest.mark.slow) if name == "ngboost" else name for name in QUICK]
-NETWORKS = ("gates", "gcn", "gin", "lstm", "transformer")
+NETWORKS = ("arch2vec", "gates", "gcn", "gin", "lstm", "transformer")
 NEED = {**dict.fromkeys(NETWORKS, "torch"), "lightgbm": "lightgbm", "ngboost": "ngboost"}
-DETERMINISTIC = {"bayesian-linear", "gp", "gp-ard", "gp-hamming", "gp-rbf", "gp-wl", "knn", "ridge"}
+DETERMINISTIC = {"arch2vec", "bayesian-linear", "gp", "gp-ard", "gp-hamming", "gp-rbf", "gp-wl", "knn", "ridge"}
 SUBSET_ONLY = {"sparse-gp"}
 """The seed chooses rows only where there are more than it fits hyper-parameters to."""
 

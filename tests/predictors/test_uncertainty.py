@@ -10,6 +10,7 @@ from nasbench.errors import MissingExtraError
 
 SEEDS = 4
 SLOW = {"ngboost", "hist-gradient-boosting", "random-forest", "extra-trees", "mlp-ensemble", "lightgbm", "blend"}
+SLOW |= {"arch2vec", "lstm", "transformer"}
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
     for name in sorted(set(predictors.list()) - predictors.LOOK_UP)
