@@ -81,8 +81,11 @@ PARTS = {
     "nasbench.predictors.graph_batch",
     "nasbench.predictors.graph_networks",
     "nasbench.predictors.ranking_losses",
+    "nasbench.strategies.foreign.optuna_study",
+    "nasbench.strategies.reinforcement.controller",
+    "nasbench.strategies.reinforcement.policy_search",
 }
-"""Parts of a listed module (here `graph_regressors`) that need its extra; any other importer of them would fail."""
+"""Parts of listed modules (as of `graph_regressors`) that need their extra; any other importer of them would fail."""
 
 
 def modules():
