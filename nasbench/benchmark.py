@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,12 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from nasbench.datasets.addons import addon_files
 from nasbench.datasets.families import FAMILIES, imported_path, installed_names, open_table
 from nasbench.datasets.surrogate_names import Identity, manifest_identity
-from nasbench.errors import GenotypeError, NotInTableError, TableError, UnknownNameError
+from nasbench.errors import GenotypeError, NotInTableError, TableError, TaskError, UnknownNameError
+from nasbench.interop import OptunaObjective, to_configspace
 from nasbench.schema import Column, Dataset, Protocol
 from nasbench.space import Genotype, Genotypes, SearchSpace
 from nasbench.spaces import from_definition
 from nasbench.spaces.table import TableSpace
 from nasbench.store import Table
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
 
 Floats = NDArray[np.float64]
 
@@ -488,6 +492,38 @@ class Benchmark:
         if others:
             said.append(f"Protocol {', '.join(map(repr, others))} has {metric} at each of its epochs.")
         return " ".join(said)
+
+    # -- for other projects ---------------------------------------------------------------------
+
+    def optuna_objective(
+        self, metric: str | None = None, *, repeat: int | None = None, allow_test: bool = False
+    ) -> OptunaObjective:
+        """A metric as a callable for `optuna.Study.optimize`; see `nasbench.interop`.
+
+        Args:
+            metric: the primary one by default.
+            repeat: one training run; by default the mean over all that exist.
+            allow_test: optimise a test column knowingly.
+
+        Raises:
+            TaskError: the metric holds test data, which a search must not see.
+            UnknownNameError: no such metric or repeat.
+        """
+        name = self.objective if metric is None else metric
+        known = self.metric(name)
+        if known.is_test and not allow_test:
+            raise TaskError(f"{name} of {self.name} holds test data; a search must not see it, or say allow_test=True")
+        if repeat is not None:
+            self._check_repeat(name, repeat, known.repeats)
+        return OptunaObjective(self.space, lambda g: float(self.query(g, name, repeat=repeat)), known.direction)
+
+    def configspace(self) -> ConfigurationSpace:
+        """The search space as ConfigSpace knows it; see `nasbench.interop.from_configuration` for the way back.
+
+        Raises:
+            MissingExtraError: ConfigSpace is not installed.
+        """
+        return to_configspace(self.full_space)
 
     def _unlisted(self, genotype: Genotype) -> NotInTableError:
         listed = tuple(self.full_space.listed_form([genotype])[0].tolist())

@@ -85,9 +85,11 @@ PARTS = {
     "nasbench.predictors.network_layers",
     "nasbench.predictors.ranking_losses",
     "nasbench.predictors.sequence_networks",
+    "nasbench.strategies.foreign.optuna_study",
+    "nasbench.strategies.reinforcement.controller",
+    "nasbench.strategies.reinforcement.policy_search",
 }
-"""Parts of a listed module (here `arch2vec`, `graph_regressors` and `sequence_regressors`) that need its extra; any
-other importer of them would fail."""
+"""Parts of listed modules (as of `graph_regressors`) that need their extra; any other importer of them would fail."""
 
 
 def modules():

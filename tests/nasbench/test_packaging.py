@@ -23,7 +23,7 @@ FOLDERS = {
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-OPTIONAL = {"lightgbm", "ngboost", "torch"}
+OPTIONAL = {"lightgbm", "nevergrad", "ngboost", "optuna", "torch"}
 """Libraries of extras that a module may import when it is imported."""
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nasbench import strategies
+from nasbench.benchmark import load
 from nasbench.parameter import Parameter
 from nasbench.problem import Objective, Observation, Problem
 from nasbench.spaces.grid import GridSpace
@@ -119,3 +120,23 @@ def test_optunas_messages_are_held_back_and_its_level_is_restored(capfd):
     assert capfd.readouterr() == ("", "")
     assert optuna.logging.get_verbosity() == level
     assert logging.getLogger("optuna").level == level
+
+
+def regret_on_cifar100(name, seed, n):
+    bench = load("nasbench201/cifar100")
+    accuracy = bench.mean("val_accuracy")
+    problem = Problem(bench.space, [Objective("val_accuracy")], np.random.default_rng(seed))
+    strategy, best = strategies.create(name), 0.0
+    strategy.start(problem, np.random.default_rng([seed, 2]))
+    for _ in range(n):
+        (trial,) = strategy.ask()
+        found = accuracy.item(bench.row(trial.genotype))
+        strategy.tell(trial, Observation((found,)))
+        best = max(best, found)
+    return accuracy.max() - best
+
+
+@pytest.mark.parametrize("name", ["optuna-cma-es", "optuna-tpe"])
+def test_it_is_ahead_of_random_search_on_cifar100(name):
+    """Random search expects 2.06 after 100 evaluations; over 12 seeds the means are .76 and .41, each sd about .7."""
+    assert np.mean([regret_on_cifar100(name, seed, 100) for seed in range(6)]) < 0.8 * 2.06

@@ -132,6 +132,20 @@ def test_failures_before_any_result_change_nothing():
     assert failing.ask(100) == idle.ask(100)
 
 
+def test_a_second_objective_is_paid_by_mnasnets_soft_constraint():
+    """The trace is that of the product accuracy * latency ** -0.07 as a single objective."""
+    objectives = [Objective("accuracy"), Objective("latency", "minimize")]
+    problem = Problem(UNEVEN, objectives, np.random.default_rng([0, 1]))
+    both, product = Reinforce(), started(Reinforce())
+    both.start(problem, np.random.default_rng([0, 2]))
+    asked = []
+    for _ in range(100):
+        (trial,) = both.ask()
+        asked.append(trial.genotype)
+        both.tell(trial, Observation((60.0 + trial.genotype[0], 2.0 + 5.0 * trial.genotype[1])))
+    assert asked == trace(product, lambda g: (60.0 + g[0]) * (2.0 + 5.0 * g[1]) ** -0.07, 100)
+
+
 def test_equal_rewards_change_nothing():
     strategy = started(Reinforce())
     trace(strategy, lambda _: 7.0, 300)
