@@ -61,8 +61,8 @@ def _on_task(scores: Scores, task: PredictionTask, label: str, size: int, tests:
     best = str(means[UNIFORM].idxmax())
     row = here[(here["predictor"] == best) & (here["kind"] == UNIFORM)].iloc[0]
     said = [
-        f"On {label} with {size:,} training architectures, {best} ranks best: Kendall tau {row['kendall']:.3f} "
-        f"[{row['kendall_low']:.3f}, {row['kendall_high']:.3f}]"
+        f"On {label} with {size:,} training architectures, {best} ranks best: Kendall tau {row['kendall']:.3f}"
+        + (f" [{row['kendall_low']:.3f}, {row['kendall_high']:.3f}]" if row["trials"] > 1 else "")
     ]
     other = [
         f"{means[kind][best]:.3f} {words}"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def predictors(
     tasks: Annotated[str, typer.Option(help="Benchmarks or families, comma-separated.")] = "nasbench201",
     predictors: Annotated[
-        str | None, typer.Option(help="Registry names, comma-separated.  [default: the four light ones]")
+        str | None,
+        typer.Option(help="Registry names, comma-separated.  [default: gp, mlp-ensemble, random-forest, xgboost]"),
     ] = None,
     predictor: Annotated[
         list[str] | None,
@@ -46,7 +47,8 @@ def predictors(
 ) -> None:
     """Train predictors on few architectures, let them rank others, print who is better, write the report.
 
-    The protocol of White et al., How Powerful are Performance Predictors in NAS?, on any benchmark.
+    The protocol of White et al., How Powerful are Performance Predictors in NAS?, on any benchmark. Without
+    options: four predictors on the three datasets of NAS-Bench-201, in less than a minute on two cores.
     Kept runs are not run again: the same command continues where it was stopped.
     """
     from nasbench import predictor_comparison

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import altair as alt
@@ -149,12 +150,13 @@ def budget_map(frame: pd.DataFrame, facts: PredictionFacts, styles: Styles, canv
             "strategy": frame["strategy"][point],
             "size": int(frame["size"][point]),
             "kendall": float(frame["kendall"][point]),
-            "x": float(edges[0][i]), "x2": float(edges[0][i + 1]),
+            "x": float(edges[0][first]), "x2": float(edges[0][last + 1]),
             "y": float(edges[1][j]), "y2": float(edges[1][j + 1]),
-            "init": init.text(float(edges[0][i + 1])), "query": query.text(float(edges[1][j + 1])),
+            "init": " to ".join(dict.fromkeys(init.text(float(edges[0][end + 1])) for end in (first, last))),
+            "query": query.text(float(edges[1][j + 1])),
         }
         for j, row in enumerate(best)
-        for i, point in enumerate(row)
+        for point, first, last in _stretches(row)
         if point >= 0
     ]  # fmt: skip
     values = pd.DataFrame(cells)
@@ -162,8 +164,8 @@ def budget_map(frame: pd.DataFrame, facts: PredictionFacts, styles: Styles, canv
     data = table(values, **{str(name): str(name) for name in values})
     legend = None if canvas.interactive else alt.Legend(orient="top", columns=5, labelLimit=230, symbolType="square")
     tips = [
-        alt.Tooltip("init:N", title="initialisation up to"),
-        alt.Tooltip("query:N", title="query up to"),
+        alt.Tooltip("init:N", title="initialisation within"),
+        alt.Tooltip("query:N", title="query within"),
         alt.Tooltip("strategy:N", title="best"),
         alt.Tooltip("size:Q", title="training architectures", format=","),
         alt.Tooltip("kendall:Q", title="mean Kendall tau", format=".3f"),
@@ -175,6 +177,12 @@ def budget_map(frame: pd.DataFrame, facts: PredictionFacts, styles: Styles, canv
         **({"tooltip": tips} if canvas.interactive else {}),
     )  # fmt: skip
     return finish([rect], canvas, facts.label)
+
+
+def _stretches(row: list[int]) -> list[tuple[int, int, int]]:
+    """Equal neighbours as one: (value, first place, last place)."""
+    starts = [place for place in range(len(row)) if place == 0 or row[place] != row[place - 1]]
+    return [(row[a], a, b - 1) for a, b in pairwise([*starts, len(row)])]
 
 
 def _edges(values: Floats, cells: int) -> Floats:

@@ -322,6 +322,7 @@ def test_unusable_words_are_explained_in_one_line(nasbench, words, message):
 
 def test_the_defaults_of_the_command_are_those_of_the_function():
     import inspect
+    from typing import get_type_hints
 
     from nasbench import predictor_comparison
     from nasbench.commands.predictors import predictors
@@ -330,6 +331,8 @@ def test_the_defaults_of_the_command_are_those_of_the_function():
     assert given["sizes"] == ",".join(map(str, predictor_comparison.DEFAULT_SIZES))
     assert given["trials"] == predictor_comparison.DEFAULT_TRIALS
     assert str(given["out"]) == predictor_comparison.DEFAULT_OUT
+    option = get_type_hints(predictors, include_extras=True)["predictors"].__metadata__[0]
+    assert option.help.endswith(f"[default: {', '.join(predictor_comparison.DEFAULT_PREDICTORS)}]")
 
 
 def test_charts_side_by_side_state_their_colours_alike(comparison):

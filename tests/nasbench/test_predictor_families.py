@@ -113,6 +113,14 @@ def test_the_verdict_says_it(tmp_path, monkeypatch):
     assert f"{test.better} ranks better than {test.worse} (tau higher by {test.difference:.3f}, Holm p = " in said
 
 
+def test_a_single_trial_has_no_interval(tmp_path):
+    task = PredictionTask("nas-bench-graph/cora", held_out=30)
+    once, twice = (compare_predictors([task], ["ridge"], [10], n, out=tmp_path).verdict() for n in (1, 2))
+    assert "ranks best: Kendall tau" in once[-1]
+    assert "[" not in once[-1]
+    assert "[" in twice[-1]
+
+
 def test_the_page_keeps_the_order_of_the_verdict_and_folds_many_tasks(tmp_path):
     names = ("nasbench201/cifar10", "nasbench201/cifar100", "nas-bench-graph/cora", "nas-bench-graph/citeseer")
     tasks = [PredictionTask(name, held_out=20) for name in names]
