@@ -122,7 +122,8 @@ def test_a_space_that_cannot_be_listed():
     assert space.valid([g for g, _ in asked]).all()
     proposed = new(asked)
     same = [g == other for g, other in zip(proposed, strategy.problem.initial(len(proposed)), strict=True)]
-    assert all(same[:65]) and not any(same[65:])
+    assert all(same[:65])
+    assert not any(same[65:])
     assert np.mean([g[0] for g in proposed[65:]]) > np.mean([g[0] for g in proposed[:65]]) + 1
 
 

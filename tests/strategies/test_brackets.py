@@ -16,9 +16,7 @@ NAN = float("nan")
 
 
 def started(name, space=SPACE, seed=0, workers=1, fidelities=FIDELITIES, **params):
-    problem = Problem(
-        space, [Objective("m")], np.random.default_rng([seed, 1]), fidelities=fidelities, workers=workers
-    )
+    problem = Problem(space, [Objective("m")], np.random.default_rng([seed, 1]), fidelities=fidelities, workers=workers)
     strategy = create(name, **params)
     strategy.start(problem, np.random.default_rng([seed, 2]))
     return strategy

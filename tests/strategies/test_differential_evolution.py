@@ -63,7 +63,8 @@ def test_in_a_sparse_space_a_point_moves_to_the_nearest_listed_architecture():
     one, point = cube(space), np.array([0.1, 0.15, 0.9, 0.3])  # (0, 0, 4, 1)
     genotype, moved = one.architecture(point)
     assert genotype == (0, 0, 4, 4)
-    assert moved[:3].tolist() == point[:3].tolist() and 0.8 <= moved[3] <= 1
+    assert moved[:3].tolist() == point[:3].tolist()
+    assert 0.8 <= moved[3] <= 1
     assert one.architecture(moved)[0] == genotype
     between = {one.architecture(np.array([0.5, 0.5, 0.9, 0.9]))[0] for _ in range(50)}  # (2, 2, 4, 4): a tie
     assert between == {(4, 4, 4, 4), (0, 0, 4, 4)}
