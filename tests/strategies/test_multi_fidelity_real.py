@@ -7,7 +7,7 @@ import nasbench
 from nasbench.analysis.random_search import expected_regret
 from nasbench.datasets.fetch import fetch
 
-SEEDS = 24
+SEEDS = 48
 FULL = 50
 
 SAVES = {
