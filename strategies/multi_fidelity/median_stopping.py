@@ -21,6 +21,9 @@ class MedianStopping(EarlyStopping):
     A training is stopped at an epoch if its best value so far is worse than the median of the running averages, up
     to that epoch, of all completed trainings.
 
+    Every look is a trial. The budget that fits is epochs or seconds, on a task whose trainings resume: elsewhere each
+    look pays for all before it, and a budget of evaluations counts it as one; both are worse than random search.
+
     Source: Golovin et al., Google Vizier: A Service for Black-Box Optimization, KDD 2017 (section 3.2.2). The paper
     does not say how many trainings have to be complete before the first may be stopped. With 1, the mean regret of 20
     full trainings of random search is reached in .27 of its epochs on NAS-Bench-NLP and .38 on the curves of
