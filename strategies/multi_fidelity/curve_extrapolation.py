@@ -28,13 +28,16 @@ class CurveExtrapolation(EarlyStopping):
     extrapolation is therefore corrected by what it would have said of the completed trainings at the same epoch:
     the mean of its errors is added, and their standard deviation takes the place of the model's. Epochs until the
     mean regret of 10, 20 and 40 full trainings of random search is reached for good, relative to random search's
-    own (40 seeds; false: with `completed` 1, as in the paper):
+    own (40 seeds; false: with `completed` 1):
 
         calibrate                       10     20     40
         NAS-Bench-201's curves  true   .71    .62    .55
                                 false 3.87   2.06   1.35
         NAS-Bench-NLP           true   .51    .34    .24
                                 false  .44    .32    .27
+
+    Every look is a trial. The budget that fits is epochs or seconds, on a task whose trainings resume: elsewhere each
+    look pays for all before it, and a budget of evaluations counts it as one; both are worse than random search.
 
     Source: Domhan, Springenberg and Hutter, Speeding up Automatic Hyperparameter Optimization of Deep Neural
     Networks by Extrapolation of Learning Curves, IJCAI 2015. The threshold is the paper's. There the extrapolation

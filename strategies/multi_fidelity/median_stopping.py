@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nasbench.problem import Problem
 from nasbench.strategies.multi_fidelity.base import whole
@@ -19,6 +20,9 @@ class MedianStopping(EarlyStopping):
 
     A training is stopped at an epoch if its best value so far is worse than the median of the running averages, up
     to that epoch, of all completed trainings.
+
+    Every look is a trial. The budget that fits is epochs or seconds, on a task whose trainings resume: elsewhere each
+    look pays for all before it, and a budget of evaluations counts it as one; both are worse than random search.
 
     Source: Golovin et al., Google Vizier: A Service for Black-Box Optimization, KDD 2017 (section 3.2.2). The paper
     does not say how many trainings have to be complete before the first may be stopped. With 1, the mean regret of 20
@@ -34,7 +38,7 @@ class MedianStopping(EarlyStopping):
 
     version: ClassVar[int] = 1
 
-    _averages: list[NDArray[np.float64]] = field(init=False, repr=False, compare=False)
+    _averages: list[list[float]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -43,13 +47,15 @@ class MedianStopping(EarlyStopping):
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Begin with nothing trained."""
         super().start(problem, rng)
-        self._averages = []
+        self._averages = [[] for _ in self._rungs]
 
     def _completed(self, curve: list[float]) -> None:
-        self._averages.append(np.cumsum(curve) / np.arange(1, len(curve) + 1))
+        for look, total in enumerate(accumulate(curve)):
+            insort(self._averages[look], total / (look + 1))
 
     def _hopeless(self, curve: list[float]) -> bool:
-        if len(self._averages) < self.completed:
+        ranked = self._averages[len(curve) - 1]
+        count = len(ranked)
+        if count < self.completed:
             return False
-        bar = np.median([averages[len(curve) - 1] for averages in self._averages])
-        return bool(max(curve) < bar)
+        return max(curve) < (ranked[(count - 1) // 2] + ranked[count // 2]) / 2
