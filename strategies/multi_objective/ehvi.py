@@ -108,9 +108,10 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
             values = np.full(len(losses), np.nan)
             values[told] = modelled(losses[told, i], objective.functional, objective.sign)
             features, of = views[objective.functional]
-            mean, sd, points[:, i] = model.predict(features, values, active, fixed=self._pool.fixed)
-            means.append(mean[of])
-            sds.append(sd[of])
+            belief = model.predict(features, values, active, fixed=self._pool.fixed)
+            means.append(belief.mean[of])
+            sds.append(belief.sd[of])
+            points[:, i] = belief.believed
         seen = points[np.isin(active, told)]
         reference = seen.max(axis=0) + self.reference * np.maximum(np.ptp(seen, axis=0), 1e-9)
         front = points[feasible[active] | ~np.isin(active, told)]
