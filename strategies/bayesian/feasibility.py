@@ -75,7 +75,7 @@ class Feasibility:
                 values[number] = self._told[number][i]
             centre, spread = np.nanmean(values), np.nanstd(values)
             unit = spread if spread > 0 else 1.0
-            mean, sd, *_ = model.predict(self._features, (values - centre) / unit, active, fixed=fixed)
-            room = (constraint.bound - centre) / unit - mean
-            probability *= ndtr((room if constraint.relation == "<=" else -room) / sd)
+            belief = model.predict(self._features, (values - centre) / unit, active, fixed=fixed)
+            room = (constraint.bound - centre) / unit - belief.mean
+            probability *= ndtr((room if constraint.relation == "<=" else -room) / belief.sd)
         return probability

@@ -54,6 +54,7 @@ class SequentialModel:
         refit: growth of the number of values until the next fit.
         evaluations: the budget, if known.
         noise_sd: prior standard deviation of the logarithm of the noise variance.
+        lengthscale_sd: the same of each length-scale.
 
     Attributes:
         hyperparameters: of the last fit, or the prior medians before.
@@ -71,10 +72,11 @@ class SequentialModel:
         refit: float,
         evaluations: int | None,
         noise_sd: float = 0.5,
+        lengthscale_sd: float = 0.7,
     ) -> None:
         spread = lengthscale * typical_distance(features)
         self.hyperparameters = Hyperparameters((spread,) * len(groups), noise)
-        self._prior = Prior(self.hyperparameters, noise_sd=noise_sd)
+        self._prior = Prior(self.hyperparameters, lengthscale_sd, noise_sd)
         self.groups, self._initial, self._refit = groups, initial, refit
         self._capacity = min(evaluations or _CAPACITY, _CAPACITY)
         self._refit_at = 0

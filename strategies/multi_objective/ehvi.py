@@ -24,6 +24,12 @@ from nasbench.strategies.multi_objective.model_based import ModelBasedFrontSearc
 
 Floats = NDArray[np.float64]
 
+_LONG_TAIL = 100.0
+"""Ratio of the largest to the smallest cost told above which its logarithm is modelled."""
+
+_COST_DOUBT = 0.01
+"""Share of a cost's standard deviation that is believed, beside an accuracy."""
+
 
 @dataclass
 class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
@@ -31,9 +37,10 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
 
     The models are those of the `gp` strategy, one an objective, independent. Accuracy and loss are modelled
     by normal scores of their ranks, on path counts where the space is one of cells; objectives that depend
-    on more than the computed function (parameters, latency, energy, seconds) by their standardised logarithm
-    (as they are, where some are not positive) on one-hot columns and scaled ranks. Front, reference point
-    and improvement are in these units, so no objective's unit or long tail matters. The improvement is
+    on more than the computed function (parameters, latency, energy, seconds) by their standardised values,
+    or logarithms where they span more than a factor of 100, on one-hot columns and scaled ranks, with long
+    length-scales and little noise: they are nearly sums over positions. Front, reference point and
+    improvement are in these units, so no objective's unit or long tail matters. The improvement is
     exact, of every candidate. Its reference point is the worst told of each objective, feasible or not,
     moved out by `reference` of what was told spans; it does not follow the front, which would end the search
     for what lies beyond the front's ends.
@@ -47,7 +54,11 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
     Efficient Computation of Expected Hypervolume Improvement Using Box Decomposition Algorithms, Journal of
     Global Optimization 2019. Ours: the units (the paper models values as they are; after 100 evaluations of
     HPOBench-MLP accuracy and training time that gives a hypervolume of .957 for the seconds, .990 for their
-    logarithms).
+    logarithms); and, beside an accuracy, costs are taken at their posterior mean, all but a hundredth of the
+    standard deviation left out. The reference point is so far away that the slightest doubt about the
+    smallest cost promises more than any accuracy, and a search that believes it keeps asking for the
+    smallest architectures (hypervolume after 150 evaluations of NAS-Bench-201 accuracy with parameters .949
+    instead of .984, with latency .965 instead of .980).
 
     Args:
         initial: random architectures at the start.
@@ -103,14 +114,17 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
         """Expected hypervolume improvement of each candidate, `(m,)`."""
         told = active[~np.isnan(losses[active]).any(axis=1)]
         views = self._views()
+        trained = any(objective.functional for objective in self.problem.objectives)
         means, sds, points = [], [], np.empty((len(active), losses.shape[1]))
         for i, (model, objective) in enumerate(zip(self._models, self.problem.objectives, strict=True)):
             values = np.full(len(losses), np.nan)
             values[told] = modelled(losses[told, i], objective.functional, objective.sign)
             features, of = views[objective.functional]
-            mean, sd, points[:, i], _ = model.predict(features, values, active, fixed=self._pool.fixed)
-            means.append(mean[of])
-            sds.append(sd[of])
+            belief = model.predict(features, values, active, fixed=self._pool.fixed)
+            means.append(belief.mean[of])
+            doubt = 1.0 if objective.functional or not trained else _COST_DOUBT
+            sds.append(doubt * belief.sd[of])
+            points[:, i] = belief.believed
         seen = points[np.isin(active, told)]
         reference = seen.max(axis=0) + self.reference * np.maximum(np.ptp(seen, axis=0), 1e-9)
         front = points[feasible[active] | ~np.isin(active, told)]
@@ -118,7 +132,7 @@ class ExpectedHypervolumeImprovement(ModelBasedFrontSearch):
 
 
 def modelled(losses: Floats, functional: bool, sign: int) -> Floats:
-    """What is modelled of an objective's losses `(n,)`: normal scores, or standardised logarithms of a cost.
+    """What is modelled of an objective's losses `(n,)`: normal scores; of a cost, standardised values or logarithms.
 
     Args:
         losses: smaller is better.
@@ -128,6 +142,7 @@ def modelled(losses: Floats, functional: bool, sign: int) -> Floats:
     if functional:
         return rank_gaussian(losses)
     values = -sign * losses
-    scaled = -sign * np.log(values) if values.min() > 0 else losses
+    long_tail = 0 < _LONG_TAIL * values.min() < values.max()
+    scaled = -sign * np.log(values) if long_tail else losses
     spread = scaled.std()
     return np.asarray((scaled - scaled.mean()) / (spread if spread > 0 else 1.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,19 @@ from nasbench.strategies.bayesian.sequential_model import SequentialModel
 from nasbench.strategies.multi_objective.domination import Evaluated, crowded_order, evaluated
 
 Floats = NDArray[np.float64]
+
+_COST_LENGTHSCALE, _COST_LENGTHSCALE_SD = 4.0, 1.0
+"""Prior of a cost's length-scales: how much longer than an accuracy's, and how uncertain. A kernel of long
+length-scales is nearly additive on one-hot columns: given 30 of NAS-Bench-201's architectures it predicts the
+parameters of the others with an error of .13 standard deviations, that of the accuracies with .68."""
+
+
+class Schedule(TypedDict):
+    """When models are fitted again."""
+
+    initial: int
+    refit: float
+    evaluations: int | None
 
 
 @dataclass
@@ -87,23 +101,23 @@ class ModelBasedFrontSearch(Strategy):
 
     def _accuracy_model(self, features: Floats, groups: Groups) -> SequentialModel:
         """A model of a trained network's values, or of what is made from them."""
-        return self._model(features, groups, self.noise, 0.5)
+        return SequentialModel(features, groups, lengthscale=self.lengthscale, noise=self.noise, **self._schedule)
 
     def _cost_model(self, features: Floats, groups: Groups) -> SequentialModel:
-        """A model of what may be counted or measured: how noisy, the values themselves have to say."""
-        return self._model(features, groups, COST_NOISE, COST_NOISE_SD)
-
-    def _model(self, features: Floats, groups: Groups, noise: float, noise_sd: float) -> SequentialModel:
+        """A model of what is counted or measured: nearly a sum over positions, and hardly noisy."""
         return SequentialModel(
             features,
             groups,
-            initial=self.initial,
-            lengthscale=self.lengthscale,
-            noise=noise,
-            noise_sd=noise_sd,
-            refit=self.refit,
-            evaluations=self.problem.evaluations,
+            lengthscale=_COST_LENGTHSCALE * self.lengthscale,
+            lengthscale_sd=_COST_LENGTHSCALE_SD,
+            noise=COST_NOISE,
+            noise_sd=COST_NOISE_SD,
+            **self._schedule,
         )
+
+    @property
+    def _schedule(self) -> Schedule:
+        return {"initial": self.initial, "refit": self.refit, "evaluations": self.problem.evaluations}
 
     @abstractmethod
     def _add(self, genotype: Genotype) -> None:

@@ -94,10 +94,10 @@ class ParEGO(ModelBasedFrontSearch):
         weights = lattice_weights(self.divisions, losses.shape[1], self.rng)
         values = np.full(len(losses), np.nan)
         values[told] = rank_gaussian(-augmented_chebyshev(unit_scaled(losses[told]), weights, self.rho))
-        mean, sd, *_ = self._scalar.predict(self._features, values, active, fixed=self._pool.fixed)
+        belief = self._scalar.predict(self._features, values, active, fixed=self._pool.fixed)
         if not feasible.any():
-            return np.ones(len(mean))
-        return expected_improvement(mean, sd, float(values[feasible].max()))
+            return np.ones(len(belief.mean))
+        return expected_improvement(belief.mean, belief.sd, float(values[feasible].max()))
 
 
 def lattice_weights(divisions: int, objectives: int, rng: np.random.Generator) -> Floats:

@@ -96,12 +96,13 @@ def test_joint_features_keep_both_views_apart():
     assert sum(len(group) for group in groups[:6]) == first.shape[1]
 
 
-def test_costs_are_modelled_by_their_logarithms():
-    found = modelled(np.array([1.0, 10.0, 100.0]), False, -1)
-    assert found == pytest.approx([-np.sqrt(1.5), 0.0, np.sqrt(1.5)])
-    rising = modelled(-np.array([1.0, 10.0, 100.0]), False, 1)  # throughput: larger is better, losses are negative
-    assert rising == pytest.approx(-found)
-    assert modelled(np.array([-1.0, 0.0, 1.0]), False, -1) == pytest.approx([-np.sqrt(1.5), 0.0, np.sqrt(1.5)])
+def test_costs_are_modelled_by_their_logarithms_where_they_span_much():
+    scores = np.array([-np.sqrt(1.5), 0.0, np.sqrt(1.5)])
+    assert modelled(np.array([1.0, 20.0, 400.0]), False, -1) == pytest.approx(scores)
+    rising = modelled(-np.array([1.0, 20.0, 400.0]), False, 1)  # throughput: larger is better, losses are negative
+    assert rising == pytest.approx(-scores)
+    assert modelled(np.array([10.0, 20.0, 30.0]), False, -1) == pytest.approx(scores)
+    assert modelled(np.array([-500.0, 0.0, 500.0]), False, -1) == pytest.approx(scores)
     assert modelled(np.array([3.0, 1.0, 2.0]), True, -1) == pytest.approx(norm.ppf([2.5 / 3, 0.5 / 3, 0.5]))
     assert modelled(np.full(3, 7.0), False, -1).tolist() == [0.0] * 3
 
@@ -131,6 +132,7 @@ def test_ehvi_asks_for_the_largest_of_all_candidates():
         points.append(y)
     front = np.array(points).T
     reference = front.max(axis=0) + 0.1 * np.ptp(front, axis=0)
+    sds[1] *= 0.01  # a cost is taken nearly at its mean
     scores = expected_hypervolume_improvement(np.array(means), np.array(sds), front, reference)
     fresh = np.ones(len(everyone), dtype=bool)
     fresh[CELLS.indices(np.array(asked))] = False
