@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nasbench.benchmark import Benchmark
 from nasbench.errors import TaskError, UnknownNameError
 from nasbench.space import Genotypes, SearchSpace
 from nasbench.streams import generator
+
+if TYPE_CHECKING:  # a strategy that creates a predictor must not load what opens tables
+    from nasbench.benchmark import Benchmark
 
 MOST_ROWS = 200
 """Evaluations of a source task that may be used; whole tables of sister tasks would give their optima away."""

@@ -78,9 +78,8 @@ class SMAC(GuidedBatches):
         while centres:
             around = [self.problem.space.neighbours(centre) for centre in centres]
             belief.score([genotype for neighbours in around for genotype in neighbours])
-            best = [
-                max(near, key=belief.gain.__getitem__, default=own) for own, near in zip(centres, around, strict=True)
-            ]
+            gain = belief.gain.__getitem__
+            best = [max(near, key=gain, default=own) for own, near in zip(centres, around, strict=True)]
             moved = [new for old, new in zip(centres, best, strict=True) if gain(new) > gain(old)]
             centres = list(dict.fromkeys(moved))
 
