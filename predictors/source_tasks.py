@@ -12,7 +12,7 @@ from nasbench.errors import TaskError, UnknownNameError
 from nasbench.space import Genotypes, SearchSpace
 from nasbench.streams import generator
 
-if TYPE_CHECKING:  # strategies use predictors, and must not bring in what opens tables
+if TYPE_CHECKING:  # a strategy that creates a predictor must not load what opens tables
     from nasbench.benchmark import Benchmark
 
 MOST_ROWS = 200

@@ -32,9 +32,11 @@ REGISTRY = Registry(
         "grid-search": ("nasbench.strategies.baselines.grid_search:GridSearch", None),
         "hyperband": ("nasbench.strategies.multi_fidelity.hyperband:Hyperband", None),
         "iterated-local-search": ("nasbench.strategies.evolutionary.iterated_local_search:IteratedLocalSearch", None),
+        "lanas": ("nasbench.strategies.evolutionary.lanas:LaNAS", None),
         "local-pareto-search": ("nasbench.strategies.multi_objective.local_pareto_search:LocalParetoSearch", None),
         "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
         "lstm-controller": ("nasbench.strategies.reinforcement.lstm_controller:LSTMController", "torch"),
+        "mcts": ("nasbench.strategies.evolutionary.mcts:MonteCarloTreeSearch", None),
         "median-stopping": ("nasbench.strategies.multi_fidelity.median_stopping:MedianStopping", None),
         "mo-regularized-evolution": (
             "nasbench.strategies.multi_objective.mo_regularized_evolution:MultiObjectiveRegularizedEvolution",
@@ -55,10 +57,6 @@ REGISTRY = Registry(
         "optuna-tpe": ("nasbench.strategies.foreign.optuna_samplers:OptunaTPE", "optuna"),
         "parego": ("nasbench.strategies.multi_objective.parego:ParEGO", None),
         "ppo": ("nasbench.strategies.reinforcement.ppo:PPO", "torch"),
-        "lanas": ("nasbench.strategies.evolutionary.lanas:LaNAS", None),
-        "local-search": ("nasbench.strategies.evolutionary.local_search:LocalSearch", None),
-        "mcts": ("nasbench.strategies.evolutionary.mcts:MonteCarloTreeSearch", None),
-        "npenas": ("nasbench.strategies.evolutionary.npenas:NPENAS", None),
         "predictor-guided-evolution": (
             "nasbench.strategies.evolutionary.predictor_guided_evolution:PredictorGuidedEvolution",
             None,

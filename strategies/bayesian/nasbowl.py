@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.predictors.posterior import expected_improvement
+from nasbench.problem import Problem
 from nasbench.space import Genotype
 from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
 
@@ -48,9 +50,24 @@ class NASBOWL(GuidedBatches):
     version: ClassVar[int] = 1
     uses_blas: ClassVar[bool] = True
 
+    _models: list[Any] = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(pool=self.pool, parents=self.parents, h=self.h)
+
+    def start(self, problem: Problem, rng: np.random.Generator) -> None:
+        """Open with the first `initial` architectures of the design."""
+        from nasbench.predictors import create
+        from nasbench.predictors.graphs import graph_space
+
+        super().start(problem, rng)
+        common: dict[str, Any] = {"functional": problem.objective.functional, "rank_targets": False}
+        if graph_space(problem.space) is None:
+            self._models = [create("gp-wl", problem.space, encoder="one-hot", **common)]
+        else:
+            kernels = range(1, self.h + 1)
+            self._models = [create("gp-wl", problem.space, iterations=h, **common) for h in kernels]
 
     def _propose(self) -> list[Genotype]:
         mutants = self._mutants(self._best(self.parents), max(self.pool // 2, 1))
@@ -65,18 +82,7 @@ class NASBOWL(GuidedBatches):
         # where all improvements underflow, the larger mean is first
         return [candidates[i] for i in np.lexsort((-mean, -gain))[: self.batch].tolist()]
 
-    def _fitted(self, genotypes: Any, scores: Any) -> Any:
+    def _fitted(self, genotypes: NDArray[np.int64], scores: NDArray[np.float64]) -> Any:
         """The pipeline of encoder and Gaussian process with the likelier number of refinements."""
-        from nasbench.predictors import create
-        from nasbench.predictors.graphs import graph_space
-
-        space, functional = self.problem.space, self.problem.objective.functional
-        if graph_space(space) is None:
-            return create("gp-wl", space, functional=functional, rank_targets=False, encoder="one-hot").fit(
-                genotypes, scores
-            )
-        models = [
-            create("gp-wl", space, functional=functional, rank_targets=False, iterations=h).fit(genotypes, scores)
-            for h in range(1, self.h + 1)
-        ]
+        models = [model.fit(genotypes, scores) for model in self._models]
         return max(models, key=lambda model: float(model[-1].log_marginal_likelihood()))
