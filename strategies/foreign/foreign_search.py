@@ -52,6 +52,12 @@ class ForeignSearch(Strategy):
         """The library's proposals; never empty."""
         return [self._next() for _ in range(n)]
 
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A trial that the library hears of as if it had proposed it."""
+        trial = self._trial(genotype, epoch)
+        self._flying[trial.number] = self._place(genotype)
+        return trial
+
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Give the library the values, larger meaning better, or say that the trial failed."""
         utility = self.problem.utility(observation)
@@ -80,6 +86,10 @@ class ForeignSearch(Strategy):
     @abstractmethod
     def _propose(self) -> tuple[Any, Genotype]:
         """The library's next proposal, by its own handle and as a genotype, valid or not."""
+
+    @abstractmethod
+    def _place(self, genotype: Genotype) -> Any:
+        """The library's own handle of an architecture that it did not propose."""
 
     @abstractmethod
     def _report(self, proposal: Any, values: list[float] | None) -> None:

@@ -55,6 +55,10 @@ class NevergradSearch(ForeignSearch):
             candidate = self._optimizer.ask()
         return candidate, tuple(map(int, candidate.value))
 
+    def _place(self, genotype: Genotype) -> Any:
+        with self._apart():
+            return self._optimizer.parametrization.spawn_child(new_value=genotype)
+
     def _report(self, proposal: Any, values: list[float] | None) -> None:
         loss = self._worst if values is None else -values[0]
         if loss > -np.inf:

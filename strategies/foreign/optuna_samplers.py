@@ -96,6 +96,15 @@ class OptunaCmaEs(OptunaSearch):
                 found |= {f"{i}={c}": FloatDistribution(0.0, 1.0) for c in range(len(parameter))}
         return found
 
+    def _params(self, genotype: Genotype) -> dict[str, int | float]:
+        params: dict[str, int | float] = {}
+        for i, (parameter, gene) in enumerate(zip(self.problem.space.parameters, genotype, strict=True)):
+            if parameter.ordered:
+                params[str(i)] = gene
+            else:
+                params |= {f"{i}={c}": float(c == gene) for c in range(len(parameter))}
+        return params
+
     def _genotype(self, params: dict[str, int | float]) -> Genotype:
         genotype = []
         for i, parameter in enumerate(self.problem.space.parameters):

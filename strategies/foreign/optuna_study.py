@@ -54,6 +54,15 @@ class OptunaSearch(ForeignSearch):
                 sampler=self._sampler(seed), study_name="search", directions=["maximize"] * len(problem.objectives)
             )
 
+    def _params(self, genotype: Genotype) -> dict[str, int | float]:
+        """A trial's parameters that mean the genotype: the inverse of `_genotype`."""
+        return dict(zip(self._distributions, genotype, strict=True))
+
+    def _place(self, genotype: Genotype) -> optuna.Trial:
+        with quiet():
+            self._study.enqueue_trial(self._params(genotype))
+            return self._study.ask(self._distributions)
+
     def _propose(self) -> tuple[optuna.Trial, Genotype]:
         with quiet():
             trial = self._study.ask(self._distributions)

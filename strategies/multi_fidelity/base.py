@@ -77,13 +77,26 @@ class MultiFidelitySearch(Strategy):
             trials.append(trial)
         return trials
 
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A training of somebody else's, beside the rungs: it counts where what is left behind is trained on."""
+        return self._trial(genotype, epoch)
+
     def tell(self, trial: Trial, observation: Observation) -> None:
         """The outcome of a stretch; an architecture that failed is not trained on."""
-        job = self._jobs.pop(trial.number)
         utility = self.problem.utility(observation)
+        job = self._jobs.pop(trial.number, None)
+        if job is None:
+            self._observe(trial.genotype, trial.epoch or self._rungs[-1], utility)
+            return
         self._reached[job.genotype] = (job.rung, utility)
         if self._rest is None:
             self._done(job, utility)
+
+    def _observe(self, genotype: Genotype, epoch: int, utility: float) -> None:
+        """The outcome of an adopted training, which stands for the highest rung that it passed."""
+        passed = [rung for rung, length in enumerate(self._rungs) if length <= epoch]
+        if passed and passed[-1] >= self._reached.get(genotype, (0, 0.0))[0]:
+            self._reached[genotype] = (passed[-1], utility)
 
     @abstractmethod
     def _next(self) -> Job | None:

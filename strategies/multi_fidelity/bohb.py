@@ -100,6 +100,12 @@ class BOHB(BracketSearch):
         self._stale = True
         super()._done(job, utility)
 
+    def _observe(self, genotype: Genotype, epoch: int, utility: float) -> None:
+        super()._observe(genotype, epoch, utility)
+        if epoch in self._rungs:
+            self._results[self._rungs.index(epoch)].append((utility, genotype))
+            self._stale = True
+
     def _new(self) -> Genotype | None:
         genotype: Genotype | None = None
         if self._stale:

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
-from nasbench.space import Genotype
+from nasbench.space import Genotype, Genotypes
 from nasbench.strategies.base import Strategy, positive
 from nasbench.strategies.reinforcement.baseline import MovingBaseline
 from nasbench.strategies.reinforcement.controller import Controller, Draws, Shape
-from nasbench.strategies.reinforcement.prefixes import is_constrained, is_listed
+from nasbench.strategies.reinforcement.prefixes import Spelling, is_constrained, is_listed
 from nasbench.strategies.reinforcement.rewards import SOFT, Reward
 
 _ATTEMPTS = 8
@@ -114,6 +114,12 @@ class PolicySearch(Strategy):
             trials.append(trial)
         return trials
 
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A trial that takes part in the next batch with its probability under the present policy."""
+        trial = self._trial(genotype, epoch)
+        self._flying[trial.number] = self._spelled(genotype)
+        return trial
+
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Remember the outcome; learn where it completes a batch."""
         advantage = self._baseline.advantage(self._reward(self.problem, observation))
@@ -155,10 +161,22 @@ class PolicySearch(Strategy):
 
     def _uniform(self, allowed: NDArray[np.bool_]) -> list[_Draw]:
         """A uniform draw from the space, with its probability under the policy."""
-        genotypes = self.problem.space.sample(self.rng)
+        return _rows(self._scored(self.problem.space.sample(self.rng), allowed))
+
+    def _spelled(self, genotype: Genotype) -> _Draw:
+        """A given genotype as if it had been drawn."""
+        spelling, masks = Spelling(self.problem.space, 1), []
+        for gene in genotype:
+            masks.append(np.array(spelling.allowed()))
+            spelling.write(np.array([gene]))
+        with _one_thread():
+            return _rows(self._scored(np.array([genotype]), np.stack(masks, axis=1)))[0]
+
+    def _scored(self, genotypes: Genotypes, allowed: NDArray[np.bool_]) -> Draws:
+        """Genotypes with their probability under the policy."""
         with torch.no_grad():
             chance, _ = self._controller(torch.from_numpy(genotypes), torch.from_numpy(allowed))
-        return _rows(Draws(genotypes, allowed, chance.numpy()))
+        return Draws(genotypes, allowed, chance.numpy())
 
 
 @dataclass(frozen=True)
