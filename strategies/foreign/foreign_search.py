@@ -25,7 +25,7 @@ _SAMPLED = 1024
 class ForeignSearch(Strategy):
     """Ask a library for proposals, tell it the utilities.
 
-    The library sees every position as a parameter: ordered positions as ordered, others as categories.
+    The library sees every position as a parameter.
     A proposal that is no architecture of a constrained or partial space is given back as rejected, at no
     charge, and the library is asked again, at most 8 times; what is still invalid then is replaced by the
     valid architecture at the smallest Hamming distance, whose value the library gets for its proposal.

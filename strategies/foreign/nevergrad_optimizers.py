@@ -26,6 +26,10 @@ class NevergradSearch(ForeignSearch):
 
     It is told the budget of evaluations and the number of workers. A failed trial and a rejected proposal
     are told as the worst value so far; before there is one they are not told.
+
+    Every position is a `TransitionChoice`, the ordered kind, also where it has no order. `Choice` draws
+    anew from softmax weights at each proposal: with it the (1+1) strategies did not climb (cifar100 of
+    NAS-Bench-201, mean regret after 150: 1.6 to 2.0, random search 1.8).
     """
 
     _optimizer: Any = field(init=False, repr=False, compare=False)
@@ -40,10 +44,7 @@ class NevergradSearch(ForeignSearch):
         self._random, self._worst = np.random.RandomState(seed), -np.inf
         make = nevergrad.optimizers.registry[self._name()]
         with self._apart():
-            choices = [
-                (nevergrad.p.TransitionChoice if p.ordered else nevergrad.p.Choice)(range(len(p)))
-                for p in problem.space.parameters
-            ]
+            choices = [nevergrad.p.TransitionChoice(range(len(p))) for p in problem.space.parameters]
             parametrization = nevergrad.p.Tuple(*choices)
             parametrization.random_state = np.random.RandomState(seed)
             self._optimizer = make(

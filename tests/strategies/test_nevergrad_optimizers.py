@@ -66,8 +66,7 @@ class TestEach:
 
 def test_it_asks_what_the_library_asks():
     seed = int(np.random.default_rng(4).integers(2**31))
-    kinds = [nevergrad.p.TransitionChoice if p.ordered else nevergrad.p.Choice for p in GRID.parameters]
-    parametrization = nevergrad.p.Tuple(*(k(range(len(p))) for k, p in zip(kinds, GRID.parameters, strict=True)))
+    parametrization = nevergrad.p.Tuple(*(nevergrad.p.TransitionChoice(range(len(p))) for p in GRID.parameters))
     parametrization.random_state = np.random.RandomState(seed)
     optimizer = nevergrad.optimizers.DiscreteOnePlusOne(parametrization, budget=60)
     tried = []
