@@ -97,6 +97,13 @@ class DifferentialEvolution(Strategy):
             trials.append(trial)
         return trials
 
+    def adopt(self, genotype: Genotype, epoch: int | None = None) -> Trial:
+        """A trial for the worst member's place, like a newcomer of its own."""
+        trial = self._trial(genotype, epoch)
+        self._seen.add(genotype)
+        self._flying[trial.number] = Candidate(genotype, self._point(genotype), self._worst())
+        return trial
+
     def tell(self, trial: Trial, observation: Observation) -> None:
         """The trial joins the population, or takes the place of a member that is no better."""
         utility = self.problem.utility(observation)
@@ -130,8 +137,11 @@ class DifferentialEvolution(Strategy):
         genotype = next((genotype for genotype in self._design if genotype not in self._seen), None)
         if genotype is None:
             return None
-        worst = self._utilities.index(min(self._utilities)) if self._utilities else None
-        return Candidate(genotype, self._point(genotype), worst)
+        return Candidate(genotype, self._point(genotype), self._worst())
+
+    def _worst(self) -> int | None:
+        """The member of least utility; None while there is none."""
+        return self._utilities.index(min(self._utilities)) if self._utilities else None
 
     def _crossed(self) -> Candidate:
         """The trial point of the member whose turn it is."""

@@ -35,8 +35,9 @@ def record(name: str) -> dict[str, object]:
     strategy = create(name)
     budget = BLAS_EVALUATIONS if strategy.uses_blas else EVALUATIONS
     if strategy.needs_fidelities:  # no table that is always installed has learning curves
-        asked = [_Driver(strategy, ()).run(Landscape(GRID), EVALUATIONS, seed=seed) for seed in SEEDS]
-        return {"version": strategy.version, "evaluations": EVALUATIONS, "asked": json.loads(json.dumps(asked))}
+        runs = [_Driver(strategy, ()).run(Landscape(GRID), EVALUATIONS, seed=seed) for seed in SEEDS]
+        asked = [[[GRID.index(genotype), epoch] for genotype, epoch in run] for run in runs]
+        return {"version": strategy.version, "evaluations": EVALUATIONS, "asked": asked}
     objective = None if strategy.min_objectives < 2 else OBJECTIVES[: strategy.min_objectives]
     task = nasbench.Task(BENCHMARK, objective=objective, evaluations=budget)
     runs = [nasbench.search(task, strategy, seed) for seed in SEEDS]
@@ -84,14 +85,11 @@ def test_the_file_names_no_strategy_that_is_gone(golden):
 
 def main() -> None:
     """Write the file."""
-    content = {
-        "benchmark": BENCHMARK,
-        "seeds": list(SEEDS),
-        "trace_version": TRACE_VERSION,
-        "strategies": {name: record(name) for name in names()},
-    }
-    FILE.write_text(json.dumps(content, indent=1) + "\n")
-    sys.stdout.write(f"wrote {FILE}: {', '.join(content['strategies'])}\n")
+    about = {"benchmark": BENCHMARK, "seeds": list(SEEDS), "trace_version": TRACE_VERSION}
+    lines = [f'  "{name}": {json.dumps(record(name))}' for name in names()]
+    head = json.dumps(about, indent=1).removesuffix("\n}")
+    FILE.write_text(f'{head},\n "strategies": {{\n' + ",\n".join(lines) + "\n }\n}\n")
+    sys.stdout.write(f"wrote {FILE}: {', '.join(names())}\n")
 
 
 if __name__ == "__main__":

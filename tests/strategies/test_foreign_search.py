@@ -32,6 +32,9 @@ class Dictated(ForeignSearch):
         self._count += 1
         return self._count - 1, self.proposals[self._count - 1]
 
+    def _place(self, genotype):
+        return genotype
+
     def _report(self, proposal, values):
         self.log.append(("told", proposal, values))
 
@@ -55,6 +58,12 @@ def test_values_are_told_as_utilities_in_any_order():
     strategy.tell(trials[0], Observation((1.0, float("nan")), status="failed"))
     strategy.tell(Trial(*trials[1]), Observation((float("nan"), 2.0), status="failed"))
     assert strategy.log == [("told", 2, [3.0, -7.0]), ("told", 0, None), ("told", 1, None)]
+
+
+def test_adopted_architectures_are_told_by_their_own_handle():
+    strategy = dictated([])
+    strategy.tell(strategy.adopt((0, 2, 1)), Observation((4.0,)))
+    assert strategy.log == [("told", (0, 2, 1), [4.0])]
 
 
 def test_invalid_proposals_are_rejected_without_a_trial():
