@@ -278,8 +278,11 @@ class Task:
 
     @property
     def has_times(self) -> bool:
-        """Whether the protocol declares training seconds."""
-        return "train_seconds" in self.bench.protocol(self.protocol).cost
+        """Whether the protocol declares training seconds, and all shorter ones that trials may ask for too."""
+        levels = [self.bench.protocol(self.protocol).name]
+        if self.fidelity == "protocols":
+            levels += [name for epochs, name in self.ladder if epochs <= (self.recipe_epochs or 0)]
+        return all("train_seconds" in self.bench.protocol(name).cost for name in levels)
 
     @property
     def fidelities(self) -> tuple[int, ...]:
@@ -295,8 +298,11 @@ class Task:
 
     @property
     def ladder(self) -> list[tuple[int, str]]:
-        """(epochs, name) of each protocol that holds all that the task reads, the task's own first."""
-        reads = set(self.metrics) | ({"train_seconds"} if self.has_times else set())
+        """(epochs, name) of each protocol that holds all that the task reads, the task's own first.
+
+        Seconds are needed where the budget is one of seconds; elsewhere the clock counts epochs if any lacks them.
+        """
+        reads = set(self.metrics) | ({"train_seconds"} if self.seconds is not None else set())
         own = self.bench.protocol(self.protocol).name
         names = [own, *(name for name in self.bench.protocols if name != own)]
         recipes = [(self.bench.protocols[name].epochs, name) for name in names]

@@ -214,6 +214,22 @@ def test_each_protocol_is_paid_in_full_and_shows_its_own_training_runs(recipes, 
     assert seen == {12: {0, 1}, 50: {0}, 200: {0, 1, 2}}
 
 
+def test_without_times_of_a_shorter_protocol_the_clock_counts_epochs(make_table, make_column, make_protocol, scripted):
+    rng = np.random.default_rng(1)
+    values = {"val_accuracy": make_column(rng.uniform(size=(64, 1)))}
+    times = {"train_seconds": make_column(np.full((64, 1), 900.0), split="cost")}
+    long = make_protocol(name="200", epochs=200, final=values, cost=times)
+    name = make_table(long, make_protocol(name="12", epochs=12, final=values), name="untimed")
+    task = nasbench.Task(name, epochs=500, fidelity="protocols")
+    assert (task.fidelities, task.has_times) == ((12, 200), False)
+    run = nasbench.search(task, asked(scripted, task.bench, [(3, 12), (4, 12), (3, None), (5, 12), (5, None)]), seed=0)
+    assert run.trace["cost"].tolist() == [12.0, 12.0, 200.0, 12.0, 200.0]
+    assert (run.ledger.epochs, run.ledger.seconds) == (436.0, 436.0)
+    with pytest.raises(TaskError, match="no protocol shorter"):
+        nasbench.Task(name, seconds=5000.0, fidelity="protocols")
+    assert nasbench.Task(name, seconds=5000.0).has_times
+
+
 def test_the_ladder_ends_at_the_protocol_of_the_task(recipes, scripted):
     t = nasbench.Task(recipes, evaluations=9, fidelity="protocols", protocol="50")
     assert t.fidelities == (12, 50)
