@@ -36,6 +36,7 @@ class Ledger(NamedTuple):
         extra_seconds: simulated seconds spent outside of trainings (on proxies, on a supernet); part of `seconds`
             where the dataset has training times.
         source_observations: evaluations of other tasks that the strategy was shown.
+        uses: outside knowledge that it declares to read, comma-separated.
     """
 
     raw: int
@@ -49,6 +50,7 @@ class Ledger(NamedTuple):
     infeasible: int = 0
     extra_seconds: float = 0.0
     source_observations: int = 0
+    uses: str = ""
 
 
 class Entry(NamedTuple):

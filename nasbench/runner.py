@@ -315,6 +315,7 @@ class _Driver:
             ledger=_ledger(task, trace, outcomes, numbers, classes)._replace(
                 extra_seconds=self.problem.spent,
                 source_observations=self.problem.knowledge.source_observations,
+                uses=",".join(self.strategy.uses),
             ),
             stop=self.stop,
             error=error,

@@ -43,7 +43,11 @@ def finals(runs: Sequence[Run]) -> pd.DataFrame:
             material).
         evaluations: charged under the task's policy.
         trials, unique, unique_classes, failed_trials: from the ledger.
+        infeasible_trials: those that broke a constraint.
         seconds, epochs: simulated wall-clock and training epochs.
+        extra_seconds: of the former, spent outside of trainings (proxies, a supernet).
+        uses, source_observations: outside knowledge that the strategy reads, and how many evaluations of
+            other tasks it was shown.
         fit_seconds, suggest_seconds: measured, in `tell` and in `ask`.
     """
     import pandas as pd
@@ -83,8 +87,12 @@ def _final(one: TaskRuns, strategy: str, seed: int, path: Path) -> dict[str, Any
         "unique": ledger.unique,
         "unique_classes": ledger.unique_classes,
         "failed_trials": ledger.failed,
+        "infeasible_trials": ledger.infeasible,
         "seconds": ledger.seconds,
         "epochs": ledger.epochs,
+        "extra_seconds": ledger.extra_seconds,
+        "uses": ledger.uses,
+        "source_observations": ledger.source_observations,
         "fit_seconds": run.fit_seconds,
         "suggest_seconds": run.suggest_seconds,
     }

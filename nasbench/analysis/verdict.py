@@ -18,7 +18,8 @@ __all__ = ["comparisons", "headlines", "verdict"]
 def verdict(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     """The verdict in words, one sentence an item, for each task, then over tasks.
 
-    Says what was idealised, searched on test, or of unknown noise, and which runs failed.
+    Says who knew more than the others, what was idealised, searched on test, or of unknown noise, and which
+    runs failed.
 
     Args:
         runs: of any number of tasks and strategies.
@@ -26,7 +27,7 @@ def verdict(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     """
     groups = group(runs)
     tests = compare_groups(groups, alpha=alpha)
-    lines: list[str] = []
+    lines: list[str] = _informed(runs)
     for one in groups:
         lines += _cautions(one)
         lines += _leader(one)
@@ -48,7 +49,7 @@ def headlines(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     groups = group(runs)
     tests = compare_groups(groups, alpha=alpha)
     pooled = [test for test in tests if test.over_tasks]
-    lines = [*(_pooled(pooled, len(groups)) if pooled else []), _general(groups, alpha)]
+    lines = [*(_pooled(pooled, len(groups)) if pooled else []), _general(groups, alpha), *_informed(runs)]
     for one in groups:
         lines += _cautions(one)
         lines += [" ".join([*_leader(one), *_against_leader(one, [t for t in tests if t.task == one.label])])]
@@ -72,6 +73,21 @@ def _best(one: TaskRuns) -> str | None:
     finals = {label: one.final(label) for label in one.strategies}
     means = {label: float(f[~np.isnan(f)].mean()) for label, f in finals.items() if not np.isnan(f).all()}
     return min(means, key=lambda label: means[label]) if means else None
+
+
+def _informed(runs: Sequence[Run]) -> list[str]:
+    """Which strategies read more than they were told, in one sentence; none where none does."""
+    known: dict[str, str] = {}
+    for run in runs:
+        if run.ledger.uses:
+            shown = run.ledger.source_observations
+            several = f" ({shown:,} evaluations of other tasks)" if shown else ""
+            known.setdefault(
+                run.entry.label, f"{run.entry.label} reads {run.ledger.uses.replace(',', ' and ')}{several}"
+            )
+    if not known:
+        return []
+    return [f"{_listed(list(known.values()))}: what the other strategies do without."]
 
 
 def _cautions(one: TaskRuns) -> list[str]:

@@ -144,6 +144,7 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
     test_frame = comparisons(runs)
     rankings = {} if len(groups) == 1 else {OVER_TASKS: ranking(runs)}
     rankings |= {one.label: ranking(runs, task=one.label) for one in groups}
+    rankings = {label: frame[frame["average_rank"].notna()] for label, frame in rankings.items()}
     return ReportData(
         tasks=[facts_of(one.task, one.label) for one in groups],
         strategies=sorted({run.entry.label for run in runs}),

@@ -137,7 +137,7 @@ def cost_table(data: ReportData, facts: TaskFacts) -> Table:
     frame = data.finals[data.finals["task"] == facts.label]
     names = [
         "evaluations", "trials", "unique", "unique_classes", "failed_trials", "seconds", "epochs", "fit_seconds",
-        "suggest_seconds",
+        "suggest_seconds", "infeasible_trials", "extra_seconds", "source_observations",
     ]  # fmt: skip
     means = frame.groupby("strategy", sort=True)[names].mean()
     means["repeated"] = means["trials"] - means["unique"]
@@ -161,6 +161,16 @@ def cost_table(data: ReportData, facts: TaskFacts) -> Table:
         (Head("suggesting", "Measured in `ask`, a run"), formatted("suggest_seconds", duration)),
         (Head("a trial", "Fitting and suggesting, a trial"), formatted("each", duration)),
     ]
+    if (means["infeasible_trials"] > 0).any():
+        columns.insert(
+            6, (Head("infeasible", "Trials that broke a constraint"), formatted("infeasible_trials", _count))
+        )
+    if (means["extra_seconds"] > 0).any():
+        head = Head("of it extra", "Simulated time outside of trainings: zero-cost proxies, a supernet")
+        columns.append((head, formatted("extra_seconds", duration)))
+    if (means["source_observations"] > 0).any():
+        head = Head("sources", "Evaluations of other tasks that it was shown")
+        columns.append((head, formatted("source_observations", _count)))
     return table(facts.label, columns, rows)
 
 

@@ -149,3 +149,25 @@ def test_where_no_times_are_known_the_ledger_alone_shows_them():
 def test_only_seconds_from_zero_are_spent(seconds):
     with pytest.raises(StrategyError, match="seconds"):
         nasbench.search(task(), Spender(first=seconds), 0)
+
+
+def test_the_verdict_and_the_costs_say_who_knew_more(tmp_path):
+    strategies = ["random-search", "random-search-large", "replay", Spender(first=5.0)]
+    result = nasbench.compare([task()], strategies, seeds=2, out=tmp_path)
+    sentence = "random-search-large reads params and replay reads sources (400 evaluations of other tasks)"
+    assert any(line.startswith(sentence) for line in result.verdict())
+    assert any(line.startswith(sentence) for line in result.headlines())
+    finals = result.to_frame().groupby("strategy").first()
+    assert finals.loc["replay", ["uses", "source_observations"]].tolist() == ["sources", 400]
+    assert finals["extra_seconds"].max() == 5.0
+    plain = nasbench.compare([task()], ["random-search"], seeds=2, out=tmp_path)
+    assert not any("reads" in line for line in plain.verdict())
+
+
+def test_the_report_shows_what_else_was_spent(tmp_path):
+    made = task(constraints=["params<=3e5"])
+    nasbench.compare([made], ["random-search", "replay", Spender(first=5.0)], seeds=2, out=tmp_path).report()
+    page = (tmp_path / "index.html").read_text()
+    for head in ("infeasible", "of it extra", "sources"):
+        assert f">{head}<" in page
+    assert "params&lt;=300000" in page
