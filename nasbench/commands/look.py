@@ -138,13 +138,26 @@ def _licence_terms(licences: set[str]) -> None:
 
 
 def _strategies() -> list[dict[str, Any]]:
+    from dataclasses import fields
+
+    from nasbench.errors import MissingExtraError
     from nasbench.strategies import REGISTRY
 
     rows = []
     for name in REGISTRY.names():
-        cls = REGISTRY.get(name)
-        init = [f.name for f in cls.__dataclass_fields__.values() if f.init]
-        rows.append({"name": name, "what": _first_line(cls), "parameters": ", ".join(init)})
+        place, extra = REGISTRY.table.get(name, ("", None))
+        parts = place.partition(":")[0].split(".")
+        row = {"name": name, "family": parts[2].replace("_", "-") if len(parts) > 3 else ""}
+        try:
+            cls = REGISTRY.get(name)
+        except MissingExtraError as error:
+            rows.append({**row, "needs": f"extra {extra}", "what": str(error), "parameters": ""})
+            continue
+        needs = [*cls.uses]
+        needs += ["several objectives"] * (cls.min_objectives > 1) + ["fidelities"] * cls.needs_fidelities
+        needs += [f"extra {extra}"] * bool(extra)
+        init = [f.name for f in fields(cls) if f.init]
+        rows.append({**row, "needs": ", ".join(needs), "what": _first_line(cls), "parameters": ", ".join(init)})
     return rows
 
 

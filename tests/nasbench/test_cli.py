@@ -330,3 +330,12 @@ def test_a_salt_enters_a_strategy_twice(nasbench):
 )  # fmt: skip
 def test_epochs_in_few_words(epochs, said):
     assert span(epochs) == said
+
+
+def test_list_says_what_a_strategy_needs_and_takes(nasbench):
+    rows = {row["name"]: row for row in strict(nasbench("list", "strategies", "--json")[1])}
+    assert rows["regularized-evolution"]["parameters"] == "population, sample"
+    assert (rows["regularized-evolution"]["family"], rows["regularized-evolution"]["needs"]) == ("evolutionary", "")
+    assert rows["asha"]["needs"] == "fidelities"
+    assert rows["nsga-ii"]["needs"] == "several objectives"
+    assert rows["rgpe"]["needs"] == "sources"
