@@ -28,7 +28,13 @@ SMALLEST_DEVIATION = 1e-9
 
 
 def deal(rows: int, folds: int, seed: int | None) -> NDArray[np.int64]:
-    """The fold of each row, `(rows,)`: folds of equal size but for one row, at random."""
+    """The fold of each row, `(rows,)`: folds of equal size but for one row, at random.
+
+    Raises:
+        ValueError: fewer than 2 folds, so that a member would see no row.
+    """
+    if folds < 2:
+        raise ValueError(f"leaving out folds (or members, one a fold) takes at least 2, got {folds}")
     return np.random.default_rng(seed).permutation(rows) % folds
 
 

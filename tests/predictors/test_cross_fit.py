@@ -100,3 +100,8 @@ def test_intervals_cover_new_noisy_observations(model, data):
     mean, std = model.fit(x, y).predict(new, return_std=True)
     assert 0.88 <= np.mean(np.abs(observed - mean) < 1.96 * std) <= 1.0
     assert std.mean() < 3 * np.sqrt(np.mean((observed - mean) ** 2))
+
+
+def test_one_fold_leaves_nothing_to_learn_from():
+    with pytest.raises(ValueError, match="at least 2"):
+        deal(60, 1, 0)
