@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.constraint import Constraint
-
-if TYPE_CHECKING:
-    from nasbench.run import Run
 
 
 def feasible_mask(trace: NDArray[Any], bounds: Sequence[Constraint]) -> NDArray[np.bool_]:
@@ -66,16 +63,19 @@ class FrontStep(NamedTuple):
     members: NDArray[np.int64]
 
 
-def observations_of(run: Run) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+def observations_of(
+    trace: NDArray[Any], signs: Sequence[int], bounds: Sequence[Constraint] = ()
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """What `front_steps` takes of a run: utilities `(n, objectives)`, epochs `(n,)`, architectures `(n,)`.
 
-    What breaks a constraint has no utility.
+    Args:
+        trace: a run's trace.
+        signs: of the objectives, +1 where larger is better, -1 where smaller is.
+        bounds: the task's constraints; what breaks one has no utility.
     """
-    signs = [objective.sign for objective in run.task.objectives]
-    trace = run.trace
     architecture = np.unique(trace["genotype"], axis=0, return_inverse=True)[1].reshape(-1)
     utility = trace["value"].reshape(len(trace), len(signs)) * np.array(signs)
-    utility[~feasible_mask(trace, run.task.bounds)] = np.nan
+    utility[~feasible_mask(trace, bounds)] = np.nan
     return utility, trace["epoch"], architecture
 
 

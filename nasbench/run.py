@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.incumbent import front_steps, incumbent_steps, observations_of
 from nasbench.space import Genotype
 
 if TYPE_CHECKING:
@@ -142,8 +143,6 @@ class Run:
         Raises:
             ValueError: no trial of the run gave a value that keeps the constraints.
         """
-        from nasbench.incumbent import incumbent_steps
-
         steps = incumbent_steps(self.trace, self.task.objectives[0].sign, self.task.bounds)
         if not len(steps) or steps[-1] < 0:
             kept = f" that keeps {' and '.join(self.task.constraints)}" if self.task.constraints else ""
@@ -157,9 +156,8 @@ class Run:
         As for the incumbent, values of different fidelities are never compared: the set is that of
         the highest epoch at which the run has a value of every objective that keeps the constraints.
         """
-        from nasbench.incumbent import front_steps, observations_of
-
-        steps = list(front_steps(*observations_of(self)))
+        signs = [objective.sign for objective in self.task.objectives]
+        steps = list(front_steps(*observations_of(self.trace, signs, self.task.bounds)))
         return [tuple(genotype) for genotype in self.trace["genotype"][steps[-1].members].tolist()] if steps else []
 
     def to_frame(self) -> pd.DataFrame:

@@ -12,26 +12,23 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nasbench.constraint import Constraint
 from nasbench.errors import GenotypeError, RecordsError, StrategyError, TaskError
 from nasbench.incumbent import pareto_mask
-from nasbench.problem import Objective, Observation, Problem, Trial
+from nasbench.problem import Objective, Observation, Trial
 from nasbench.runner import entry_of
 from nasbench.space import Genotype, SearchSpace
-from nasbench.spaces import from_definition
-from nasbench.spaces.restricted import restrict
 from nasbench.sqlite_store import SqliteStore
 from nasbench.strategies import create
 from nasbench.strategies.base import Strategy
 from nasbench.streams import generator
+from nasbench.study_definition import Definition, problem_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,82 +54,6 @@ class StudyFile(SqliteStore):
     what = "study"
     written_by = "nasbench ask"
     otherwise = "give another file"
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a study is about; JSON values but for the space.
-
-    Attributes:
-        space: where to search, before choices are pinned or forbidden.
-        strategy: registry name.
-        params: its hyper-parameters that differ from the defaults.
-        version: the strategy's `version` when the study began.
-        objectives: what to optimise.
-        constraints: bounds such as `params<=1e6`, on metrics that are told with the values.
-        pin, forbid: see `nasbench.spaces.restricted.restrict`.
-        fidelities: epochs that a trial may ask for, rising; empty for full trainings only.
-        workers: how many trials run at the same time.
-        seed: of all that is random.
-    """
-
-    space: SearchSpace
-    strategy: str
-    params: Mapping[str, Any]
-    version: int
-    objectives: tuple[Objective, ...]
-    constraints: tuple[str, ...] = ()
-    pin: Mapping[str, Sequence[str]] | None = None
-    forbid: tuple[str, ...] = ()
-    fidelities: tuple[int, ...] = ()
-    workers: int = 1
-    seed: int = 0
-
-    @cached_property
-    def searched(self) -> SearchSpace:
-        """The space that is left by what is pinned and forbidden."""
-        return restrict(self.space, self.pin or {}, self.forbid)
-
-    @cached_property
-    def bounds(self) -> tuple[Constraint, ...]:
-        """The constraints, parsed."""
-        return tuple(map(Constraint.parse, self.constraints))
-
-    def to_json(self) -> str:
-        """As text that `from_json` reads back."""
-        return json.dumps(
-            {
-                "space": {"kind": self.space.kind, "definition": self.space.definition()},
-                "strategy": [self.strategy, dict(self.params), self.version],
-                "objectives": [[o.name, o.direction, o.functional] for o in self.objectives],
-                "constraints": self.constraints,
-                "pin": dict(self.pin or {}),
-                "forbid": self.forbid,
-                "fidelities": self.fidelities,
-                "workers": self.workers,
-                "seed": self.seed,
-            },
-            sort_keys=True,
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> Definition:
-        """The inverse of `to_json`."""
-        found = json.loads(text)
-        name, params, version = found["strategy"]
-        return cls(
-            space=from_definition(found["space"]["kind"], found["space"]["definition"]),
-            strategy=name,
-            params=params,
-            version=version,
-            objectives=tuple(Objective(*one) for one in found["objectives"]),
-            constraints=tuple(found["constraints"]),
-            pin=found["pin"],
-            forbid=tuple(found["forbid"]),
-            fidelities=tuple(found["fidelities"]),
-            workers=found["workers"],
-            seed=found["seed"],
-        )
 
 
 class StudyTrial(NamedTuple):
@@ -449,18 +370,6 @@ class Study:
     @staticmethod
     def _running(trials: Any) -> str:
         return ", ".join(str(trial.number) for trial in trials if trial.status == "running") or "none"
-
-
-def problem_of(definition: Definition) -> Problem:
-    """What a study's strategy may see."""
-    return Problem(
-        definition.searched,
-        definition.objectives,
-        generator("study design", definition.to_json()),
-        fidelities=definition.fidelities,
-        workers=definition.workers,
-        constraints=definition.bounds,
-    )
 
 
 @contextmanager

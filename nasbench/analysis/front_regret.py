@@ -72,8 +72,8 @@ def _scores(run: Run) -> Scores:
     step = np.full(len(trace), -1, dtype=np.int64)
     scores = np.full((3, len(trace)), np.nan)
     points = true_points(run)
-    members = step[:0]
-    for position, members in front_steps(*observations_of(run)):
+    members, signs = step[:0], [objective.sign for objective in task.objectives]
+    for position, members in front_steps(*observations_of(trace, signs, task.bounds)):
         found = points[members]
         step[position:] = position
         scores[:, position:] = np.array([[truth.regret(found)], [truth.igd_plus(found)], [len(members)]])

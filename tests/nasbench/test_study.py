@@ -17,7 +17,8 @@ from nasbench.problem import Objective, Observation
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies import create
 from nasbench.streams import generator
-from nasbench.study import Study, problem_of
+from nasbench.study import Study
+from nasbench.study_definition import problem_of
 
 SPACE = GridSpace.of({"width": [8, 16, 32, 64], "op": ["conv", "pool", "skip", "none"], "depth": [1, 2, 3]})
 
