@@ -21,6 +21,9 @@ from nasbench.space import Genotype, Genotypes, SearchSpace
 
 Direction = Literal["maximize", "minimize"]
 
+INFEASIBLE = -1e100
+"""Above every `Problem.merit` of a trial that breaks a constraint, below every other."""
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -208,6 +211,20 @@ class Problem:
         if self.constraints and self.violation(observation) > 0:
             return -np.inf
         return self._signs[0] * value if value == value else -np.inf
+
+    def merit(self, observation: Observation) -> float:
+        """`utility`, but what breaks a constraint has a value too, for strategies that only compare.
+
+        Whatever keeps the constraints is above `INFEASIBLE`; below it, what breaks them by less is better.
+        -inf for a failed trial only. Differences mean something between feasible trials only.
+
+        Source: Deb, An Efficient Constraint Handling Method for Genetic Algorithms, 2000.
+        """
+        utility = self.utility(observation)
+        if utility > -np.inf or not self.constraints or observation.value != observation.value:
+            return utility
+        violation = self.violation(observation)
+        return INFEASIBLE * (1.0 + violation / (1.0 + violation)) if violation < np.inf else -np.inf
 
     def violation(self, observation: Observation) -> float:
         """By how much a trial breaks the constraints, summed as shares of their bounds; 0 where it keeps all."""

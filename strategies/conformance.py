@@ -24,7 +24,7 @@ from nasbench.errors import StrategyError
 from nasbench.problem import Problem, Trial
 from nasbench.space import SearchSpace
 from nasbench.strategies.base import Strategy
-from nasbench.strategies.landscapes import GRID, SPARSE, TINY, Landscape
+from nasbench.strategies.landscapes import GRID, RENAMED, SPARSE, TINY, Landscape
 
 RULES: dict[str, str] = {
     "dataclass": "a strategy is a dataclass that derives from Strategy",
@@ -45,6 +45,7 @@ RULES: dict[str, str] = {
     "hash-seed": "trials do not depend on PYTHONHASHSEED (the order of a set of strings)",
     "information": "a strategy that declares no uses loads no table: it knows what it is told",
     "direction": "minimising the negated values gives the same trials as maximising the values",
+    "names": "other names of the parameters and of their unordered choices give the same trials",
     "adopt": "an architecture that somebody else proposes is adopted, told and never fatal",
     "objectives": "fewer objectives than min_objectives or more than max_objectives are refused with a StrategyError",
 }
@@ -289,25 +290,28 @@ def _check_objectives(driver: _Driver) -> None:
 
 
 def _check_determinism(driver: _Driver) -> Trace:
-    """One comparison proves four rules; only where it fails are they told apart.
+    """One comparison proves five rules; only where it fails are they told apart.
 
     Returns:
         The trials of the plain run, to be compared with another interpreter's.
     """
-    up, down = Landscape(GRID), Landscape(GRID, "minimize")
+    up, down, renamed = Landscape(GRID), Landscape(GRID, "minimize"), Landscape(RENAMED, "minimize")
     with _global_random(1) as unchanged:
         first = driver.run(up, _LENGTH)
         if not unchanged():
             driver.fail("global-random", "a run changed the global state of random or numpy.random")
     with _global_random(2):
-        if driver.run(down, _LENGTH) != first:
+        if driver.run(renamed, _LENGTH) != first:
             with _global_random(1):
                 if any(driver.run(up, _LENGTH) != first for _ in range(2)):
                     driver.fail("repeatable", "two runs with everything equal gave different trials")
             with _global_random(2):
                 if driver.run(up, _LENGTH) != first:
                     driver.fail("global-random", "trials changed with the global random state")
-            driver.fail("direction", "the trials differ where the same values are negated and minimised")
+            if driver.run(down, _LENGTH) != first:
+                driver.fail("direction", "the trials differ where the same values are negated and minimised")
+            before, after = ([p.name for p in space.parameters] for space in (GRID, RENAMED))
+            driver.fail("names", f"the trials differ where {before} and their choices are called {after}")
     if driver.run(up, 12, seed=1, batch=4)[:12] == first[:12]:
         driver.fail("seeded", "another design and another generator gave the same 12 trials")
     return first

@@ -37,6 +37,16 @@ GRID = GridSpace(
         Parameter("dropout", (0.0, 0.1, 0.3), ordered=True),
     ]
 )
+RENAMED = GridSpace(
+    [
+        Parameter("zeta", ("delta", "charlie", "bravo", "alpha")),
+        Parameter("yotta", (8, 16, 32, 64), ordered=True),
+        Parameter("xi", ("tango", "sierra")),
+        Parameter("width", (0.0, 0.1, 0.3), ordered=True),
+    ]
+)
+"""`GRID` under other names, which sort the other way; ordered choices are numbers that mean something, and stay."""
+
 SPARSE = SparseSpace([Parameter(f"edge {i}", ("none", "skip", "conv", "pool")) for i in range(3)])
 TINY = GridSpace.of({"width": [8, 16], "operation": ["conv", "pool", "skip"], "bias": ["yes", "no"]})
 

@@ -26,6 +26,9 @@ class BANANAS(GuidedBatches):
     architecture is asked twice; where no new mutant is found the search goes on with random
     architectures until the space is exhausted. Failed trials are never learned from.
 
+    Under constraints what breaks one still teaches, and candidates that probably do come last; see
+    `nasbench.strategies.bayesian.guided_batches`.
+
     Source: White, Neiswanger and Savani, BANANAS: Bayesian Optimization with Neural Architectures for
     Neural Architecture Search, AAAI 2021. As in the paper's code: 10 random architectures, a batch of
     10, independent Thompson sampling, mutation of the best, layers of 20 units, learning rate .01,
@@ -70,7 +73,7 @@ class BANANAS(GuidedBatches):
         mutants = self._mutants(self._best(self.parents), self.candidates, most_changes=2)
         if not mutants:
             return []
-        draws = self._thompson(np.array(mutants))
+        draws = self._screened(mutants, self._thompson(np.array(mutants)))
         return [mutants[i] for i in np.argsort(-draws, kind="stable")[: self.batch].tolist()]
 
     def _thompson(self, genotypes: NDArray[np.int64]) -> NDArray[np.float64]:

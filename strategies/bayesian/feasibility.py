@@ -56,7 +56,11 @@ class Feasibility:
         self._told[number] = observation.constraints
 
     def probability(self, genotypes: Genotypes, trials: int, active: NDArray[np.int64], *, fixed: bool) -> Floats:
-        """Probability that each of the `(m, G)` candidates keeps all constraints, `(m,)`.
+        """Probability that each of the `(m, G)` candidates keeps all constraints, `(m,)`; see `log_probability`."""
+        return np.exp(self.log_probability(genotypes, trials, active, fixed=fixed))
+
+    def log_probability(self, genotypes: Genotypes, trials: int, active: NDArray[np.int64], *, fixed: bool) -> Floats:
+        """Natural logarithm of that probability: what surely breaks a constraint still has an order.
 
         Args:
             genotypes: `(m, G)`; not read where they are those of before.
@@ -64,11 +68,11 @@ class Feasibility:
             active: numbers of those to learn from; at least one was told.
             fixed: whether the candidates are always the same.
         """
-        from scipy.special import ndtr
+        from scipy.special import log_ndtr
 
         if not fixed:
             self._features = default_features(self._space, genotypes, False)
-        probability = np.ones(len(self._features))
+        logarithm = np.zeros(len(self._features))
         for i, (model, constraint) in enumerate(zip(self._models, self._constraints, strict=True)):
             values = np.full(trials, np.nan)
             for number in self._told.keys() & set(active.tolist()):
@@ -77,5 +81,5 @@ class Feasibility:
             unit = spread if spread > 0 else 1.0
             belief = model.predict(self._features, (values - centre) / unit, active, fixed=fixed)
             room = (constraint.bound - centre) / unit - belief.mean
-            probability *= ndtr((room if constraint.relation == "<=" else -room) / belief.sd)
-        return probability
+            logarithm += log_ndtr((room if constraint.relation == "<=" else -room) / belief.sd)
+        return logarithm

@@ -27,6 +27,9 @@ class NASBOWL(GuidedBatches):
     A space without graphs has only the choices to compare, with no edges between them: the kernel is
     then the share of positions at which two architectures agree.
 
+    Under constraints what breaks one still teaches, and candidates that probably do come last; see
+    `nasbench.strategies.bayesian.guided_batches`.
+
     Source: Ru et al., Interpretable Neural Architecture Search via Bayesian Optimisation with
     Weisfeiler-Lehman Kernels, ICLR 2021. Pool, batch, start, parents and h are those of the paper's code.
     Ours: normal scores of the ranks as targets instead of (log) errors, so that any metric works;
@@ -78,7 +81,7 @@ class NASBOWL(GuidedBatches):
         model = self._fitted(np.array([genotype for _, genotype in self._told]), scores)
         features = model[0].transform(np.array(candidates))
         mean, sd = model[-1].predict_value(features)
-        gain = expected_improvement(mean, sd, float(scores.max()))
+        gain = self._screened(candidates, expected_improvement(mean, sd, self._to_beat(scores)))
         # where all improvements underflow, the larger mean is first
         return [candidates[i] for i in np.lexsort((-mean, -gain))[: self.batch].tolist()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ from nasbench.predictors.posterior import expected_improvement
 from nasbench.space import Genotype
 from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
 
+Floats = NDArray[np.float64]
+
 
 @dataclass
 class SMAC(GuidedBatches):
@@ -25,6 +28,9 @@ class SMAC(GuidedBatches):
     computed at `candidates` random architectures besides; the best architecture met that was not asked
     is next. With probability `random_share` a random one is asked instead, so that a wrong model cannot
     hold the search for good.
+
+    Under constraints what breaks one still teaches, and candidates that probably do come last; see
+    `nasbench.strategies.bayesian.guided_batches`.
 
     Source: Hutter, Hoos and Leyton-Brown, Sequential Model-Based Optimization for General Algorithm
     Configuration, LION 2011; the share of random architectures (every second one in the paper) and the
@@ -66,7 +72,7 @@ class SMAC(GuidedBatches):
             return []
         utilities, told = zip(*self._told, strict=True)
         scores = rank_gaussian(np.array(utilities))
-        belief = _Belief(self._fitted(np.array(told), scores), float(scores.max()))
+        belief = _Belief(self._fitted(np.array(told), scores), self._to_beat(scores), self._screened)
         belief.score(told)
         belief.score(self._uniform(self.candidates, []))
         self._climb(sorted(told, key=belief.gain.__getitem__, reverse=True)[: self.starts], belief)
@@ -106,8 +112,8 @@ class _Belief:
         gain: genotype -> expected improvement, in the order they were met.
     """
 
-    def __init__(self, model: Any, best: float) -> None:
-        self._model, self._best = model, best
+    def __init__(self, model: Any, best: float, screened: Callable[[list[Genotype], Floats], Floats]) -> None:
+        self._model, self._best, self._screened = model, best, screened
         self.gain: dict[Genotype, float] = {}
 
     def score(self, genotypes: Any) -> None:
@@ -116,4 +122,4 @@ class _Belief:
         if new:
             mean, sd = self._model[-1].predict_value(self._model[0].transform(np.array(new)))
             gain = expected_improvement(mean, np.maximum(sd, 1e-9), self._best)
-            self.gain.update(zip(new, gain.tolist(), strict=True))
+            self.gain.update(zip(new, self._screened(new, gain).tolist(), strict=True))

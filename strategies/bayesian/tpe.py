@@ -24,7 +24,8 @@ class TPE(GuidedBatches):
     What was told is split: the best ceil(gamma sqrt(n)), at most 25, are good. `candidates` architectures are
     drawn from a Parzen estimator of the good, and the one with the largest ratio of that density to the
     others' is asked, which is the one of largest expected improvement where values are modelled through
-    those two densities.
+    those two densities. Under constraints what keeps them is better than what does not, and of what does not the
+    one that breaks them by less.
 
     Source: Bergstra et al., Algorithms for Hyper-Parameter Optimization, NIPS 2011; gamma, 25, 20 random
     architectures, 24 candidates and the prior's weight are those of the paper's code, hyperopt. Ours: components are

@@ -24,6 +24,9 @@ class WeakNAS(GuidedBatches):
     A space that is larger than `candidates` is represented by as many random architectures and mutants of
     the `top` best told, half each, drawn anew for every round.
 
+    Under constraints what breaks one still teaches, and candidates that probably do come last; see
+    `nasbench.strategies.bayesian.guided_batches`.
+
     Source: Wu et al., Stronger NAS with Weaker Predictors, NeurIPS 2021; the start, the batch and the top 100 are
     those of the paper's code for NAS-Bench-201. The predictor there is one perceptron of four layers of 1,000
     units on one-hot columns; here it is our ensemble of small ones on the features of the space, which
@@ -55,7 +58,8 @@ class WeakNAS(GuidedBatches):
         if len(self._told) < 2:
             return []
         candidates = self._candidates()
-        ranked = [candidates[i] for i in np.argsort(-self._predicted(candidates), kind="stable").tolist()]
+        scores = self._screened(candidates, self._predicted(candidates))
+        ranked = [candidates[i] for i in np.argsort(-scores, kind="stable").tolist()]
         first = [genotype for genotype in ranked[: self.top] if genotype not in self._seen]
         if len(first) <= self.batch:
             return [genotype for genotype in ranked if genotype not in self._seen][: self.batch]

@@ -31,7 +31,8 @@ class GeneticAlgorithm(Strategy):
     `crossover` a child takes each choice from one of two parents, else it is a copy of one. The copies are
     always mutated, children of two parents with probability `mutation`. A mutation changes one choice. No
     architecture is asked twice: a child that was asked before is mutated again until it was not; after
-    twenty mutations one from the seed's design takes its place. Failed trials never join the population.
+    twenty mutations one from the seed's design takes its place. Failed trials never join the population; those
+    that break a constraint do, below all that keep them and the lower the more they break them (Deb, 2000).
 
     Steady-state: each child joins when it is told, and the worst member dies (the oldest of equals).
     Generational: the children of a generation replace the population together, but for its `elite` best; a
@@ -94,7 +95,7 @@ class GeneticAlgorithm(Strategy):
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """The trial joins the living, or the generation that is being born."""
-        utility = self.problem.utility(observation)
+        utility = self.problem.merit(observation)
         if utility == -np.inf:
             return
         if self.replacement == "steady-state":

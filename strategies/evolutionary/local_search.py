@@ -24,7 +24,8 @@ class LocalSearch(Strategy):
     The neighbours are tried in random order; only a strictly better one is moved to. At a local
     optimum the search restarts from the next architecture of the seed's design that it has not
     asked yet. No architecture is asked twice: one that was told before is compared for free, so a
-    climb may pass through known ground without an evaluation. A failed trial is never moved to.
+    climb may pass through known ground without an evaluation. A failed trial is never moved to. What keeps all
+    constraints is better than what does not, and of what does not the one that breaks them by less (Deb, 2000).
 
     With several workers, neighbours of the present centre are evaluated at the same time, and any
     of them that beats the centre when it finishes is moved to, also after another one was. While
@@ -83,7 +84,7 @@ class LocalSearch(Strategy):
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Move to the trial at once if it improves on the centre and `acceptance` is `first`."""
-        genotype, utility = trial.genotype, self.problem.utility(observation)
+        genotype, utility = trial.genotype, self.problem.merit(observation)
         self._utility[genotype] = utility
         if genotype in self._awaited:
             self._awaited.remove(genotype)

@@ -99,14 +99,17 @@ class MonteCarloTreeSearch(Strategy):
     with the largest mean reward + exploration sqrt(2 log(visits) / visits of the choice) is taken, of those
     that lead to anything new. The reward of an architecture, the share of those told before that it
     beats, is added to all its prefixes in the tree, so that the exploration means the same in every unit.
-    A failed trial has reward 0. Trials in flight count as visits without reward.
+    A failed trial has reward 0; one that breaks a constraint is beaten by all that keep them and by those that
+    break them by less. Trials in flight count as visits without reward.
 
     No architecture is asked twice; after 32 descents that end at known ones one of the seed's design is asked.
     In constrained spaces and partial tables that can be listed only prefixes of members are visited.
 
     It is as good as its order of decisions: on NAS-Bench-201 its regret is a third to two thirds of random
     search's at 100 evaluations, and on cifar10 below regularized evolution's; on NAS-Bench-Graph, FC-Net and
-    HPOBench, whose first positions say little, it is not ahead of random search up to 300 (50 seeds).
+    HPOBench, whose first positions say little, it is not ahead of random search up to 300 (50 seeds). Under
+    constraints the ranks say more of feasibility than of values: on cifar10, where 2 % of the architectures keep
+    them, it is far ahead of random search at 150 evaluations, where 17 % do it is not (200 seeds).
 
     Source: Kocsis and Szepesvári, Bandit Based Monte-Carlo Planning, ECML 2006; in architecture search:
     Wistuba, Finding Competitive Network Architectures Within a Day Using UCT, 2018. Ranks as rewards and
@@ -151,7 +154,7 @@ class MonteCarloTreeSearch(Strategy):
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Reward the prefixes of the trial that are in the tree."""
-        utility = self.problem.utility(observation)
+        utility = self.problem.merit(observation)
         if utility > -np.inf:
             reward = (bisect_left(self._utilities, utility) + 0.5) / (len(self._utilities) + 1)
             insort(self._utilities, utility)

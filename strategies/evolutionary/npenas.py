@@ -22,6 +22,9 @@ class NPENAS(BatchedSearch):
     value. No architecture is asked twice; where no new mutant is found the search goes on with random ones
     until the space is exhausted. Failed trials are never learned from.
 
+    Under constraints what breaks one still teaches, and candidates that probably do come last; see
+    `nasbench.strategies.bayesian.guided_batches`.
+
     Source: Wei, Niu, Tang, Wang, Hu and Liang, NPENAS: Neural Predictor Guided Evolution for Neural
     Architecture Search, IEEE TNNLS 2022 (the variant NPENAS-NP). As in the paper: 10 random architectures, 10
     asked a round out of 100 mutants of the best, one change each. Ours is the predictor: the paper
@@ -61,4 +64,5 @@ class NPENAS(BatchedSearch):
         if not mutants:
             return []
         predicted = self._fitted(self.predictor, self.predictor_params).predict(np.array(mutants))
-        return [mutants[i] for i in np.argsort(-predicted, kind="stable").tolist()]
+        order = np.argsort(-self._screened(mutants, predicted), kind="stable")
+        return [mutants[i] for i in order.tolist()]

@@ -28,6 +28,9 @@ class PredictorGuidedEvolution(BatchedSearch):
     architectures that were predicted the `batch` best that were not asked before are asked. Unlike in NPENAS,
     whose mutants are one change away from what was evaluated, the search moves freely between evaluations.
 
+    Under constraints what breaks one still teaches, and candidates that probably do come last; see
+    `nasbench.strategies.bayesian.guided_batches`.
+
     Source: Sun, Wang, Xue, Jin, Yen and Zhang, Surrogate-Assisted Evolutionary Deep Learning Using an
     End-to-End Random Forest-Based Performance Predictor, IEEE Transactions on Evolutionary Computation 2020
     (E2EPP). As in the paper the predictor is a random forest, tournaments are binary and .9 of the
@@ -90,6 +93,7 @@ class PredictorGuidedEvolution(BatchedSearch):
         distinct = list(dict.fromkeys(genotypes))
         new = [genotype for genotype in distinct if genotype not in predicted]
         if new:
-            predicted.update(zip(new, model.predict(np.array(new)).tolist(), strict=True))
+            scores = self._screened(new, model.predict(np.array(new)))
+            predicted.update(zip(new, scores.tolist(), strict=True))
         members = [(predicted[genotype], genotype) for genotype in distinct]
         return sorted(members, key=itemgetter(0), reverse=True)[: self.population]

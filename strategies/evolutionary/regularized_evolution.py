@@ -24,7 +24,8 @@ class RegularizedEvolution(Strategy):
     Each new architecture is a mutant of the best of `sample` members drawn uniformly from the
     living ones; ties go to the one drawn first. It differs from its parent in one position, whose
     choice changes for certain. When it is told, the oldest member dies. A failed trial lives and
-    ages like any other, but loses every tournament against one that did not fail.
+    ages like any other, but loses every tournament against one that did not fail. So does a trial that breaks a
+    constraint against one that keeps them all; of two that break one, that wins which does by less (Deb, 2000).
 
     Source: Real et al., Regularized Evolution for Image Classifier Architecture Search, AAAI 2019.
     As in the paper's algorithm 1 the tournament is drawn with replacement. Population 50 and
@@ -83,4 +84,4 @@ class RegularizedEvolution(Strategy):
         if len(self._genotypes) < self.population:
             self._tournaments = []  # drawn for a smaller population
         self._genotypes.append(trial.genotype)
-        self._utilities.append(self.problem.utility(observation))
+        self._utilities.append(self.problem.merit(observation))

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from nasbench.errors import StrategyError
-from nasbench.problem import Observation, Problem, Trial
+from nasbench.problem import INFEASIBLE, Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy, positive
 from nasbench.strategies.evolutionary.hyperparameters import whole
@@ -31,10 +31,11 @@ class SimulatedAnnealing(Strategy):
     temperature by a factor; below `frozen` it starts anew from `temperature`, and the walk goes on from where
     it is. So nothing depends on the budget.
 
-    No architecture is asked twice: a proposal that was told before is accepted or refused for free, and
-    cools like any other. After sixteen of them in a row the proposal is an architecture of the seed's
-    design. A failed trial is never moved to. With several workers the proposals are made from the present
-    architecture and judged against the one that is present when they finish.
+    No architecture is asked twice: a proposal that was told before is accepted or refused for free, and cools
+    like any other. After sixteen of them in a row the proposal is an architecture of the seed's design. A
+    failed trial is never moved to, and one that breaks a constraint only from one that does by no less. With
+    several workers the proposals are made from the present architecture and judged against the one that is
+    present when they finish.
 
     On NAS-Bench-201, FC-Net and HPOBench it is ahead of regularized evolution at 50 to 300 evaluations; on
     NAS-Bench-Graph it is ahead at 50 and behind from 150. A temperature of 1 instead of .3 has 1.2 to 1.8 times
@@ -94,7 +95,7 @@ class SimulatedAnnealing(Strategy):
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """One step of the walk, or one of the starts that it begins from the best of."""
-        genotype, utility = trial.genotype, self.problem.utility(observation)
+        genotype, utility = trial.genotype, self.problem.merit(observation)
         self._utility[genotype] = utility
         if self._starting:
             self._starting -= 1
@@ -122,7 +123,7 @@ class SimulatedAnnealing(Strategy):
         drop = self._height - utility
         if drop <= 0:
             self._present, self._height = genotype, utility
-        elif utility > -np.inf:
+        elif utility > INFEASIBLE:
             insort(self._drops, drop)
             scale = self._drops[len(self._drops) // 2]
             if self.rng.random() < exp(-drop / (self._heat * scale)):

@@ -31,9 +31,14 @@ class ForeignSearch(Strategy):
     valid architecture at the smallest Hamming distance, whose value the library gets for its proposal.
     Where fewer than one combination in 8 is valid, proposals are repaired at once. An architecture that the
     library proposes again is asked, and charged, again.
+
+    A trial that breaks a constraint is told with a value below all that keep them, the lower the more it breaks
+    them, to a library that reads the order of one objective's values only; to any other as failed.
     """
 
     uses_blas: ClassVar[bool] = True
+    _reads_order: ClassVar[bool] = True
+    """Whether the library takes nothing but their order from the values of a single objective."""
 
     _flying: dict[int, Any] = field(init=False, repr=False, compare=False)
     _attempts: int = field(init=False, repr=False, compare=False)
@@ -60,7 +65,8 @@ class ForeignSearch(Strategy):
 
     def tell(self, trial: Trial, observation: Observation) -> None:
         """Give the library the values, larger meaning better, or say that the trial failed."""
-        utility = self.problem.utility(observation)
+        ordered = self._reads_order and len(self.problem.objectives) == 1
+        utility = self.problem.merit(observation) if ordered else self.problem.utility(observation)
         others = zip(self.problem.objectives[1:], observation.values[1:], strict=True)
         values = [utility, *(objective.sign * value for objective, value in others)]
         self._report(self._flying.pop(trial.number), values if all(map(isfinite, values)) else None)

@@ -45,6 +45,7 @@ class OptunaGP(OptunaSearch):
 
     version: ClassVar[int] = 1
     max_objectives: ClassVar[int | None] = None
+    _reads_order: ClassVar[bool] = False
 
     def _sampler(self, seed: int) -> BaseSampler:
         return GPSampler(seed=seed)

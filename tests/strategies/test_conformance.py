@@ -438,6 +438,16 @@ class TakesAnyNumber(Base):
         self._trials = map(Trial, self._numbers, problem.design())
 
 
+@breaks("names", "zeta")
+@dataclass
+class SortsByName(Base):
+    def start(self, problem, rng):
+        super().start(problem, rng)
+        names = [[str(choice) for choice in parameter.choices] for parameter in problem.space.parameters]
+        known = sorted(problem.initial(96)[20:], key=lambda g: [n[gene] for n, gene in zip(names, g, strict=True)])
+        self._trials = map(Trial, self._numbers, problem.initial(20) + known)
+
+
 @breaks("adopt", "returned Trial")
 @dataclass
 class AdoptsAnother(Base):

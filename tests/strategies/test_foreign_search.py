@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from nasbench.constraint import Constraint
 from nasbench.parameter import Parameter
 from nasbench.problem import Objective, Observation, Problem, Trial
 from nasbench.spaces.grid import GridSpace
@@ -58,6 +59,24 @@ def test_values_are_told_as_utilities_in_any_order():
     strategy.tell(trials[0], Observation((1.0, float("nan")), status="failed"))
     strategy.tell(Trial(*trials[1]), Observation((float("nan"), 2.0), status="failed"))
     assert strategy.log == [("told", 2, [3.0, -7.0]), ("told", 0, None), ("told", 1, None)]
+
+
+@pytest.mark.parametrize("reads_order", [True, False])
+def test_what_breaks_a_constraint_is_told_in_order_or_as_failed(reads_order, monkeypatch):
+    monkeypatch.setattr(Dictated, "_reads_order", reads_order)
+    strategy = dictated([(0, 0, 0), (1, 1, 1), (2, 2, 0), (0, 1, 0)])
+    strategy.problem.constraints = (Constraint("size", "<=", 10.0),)
+    for trial, (value, size) in zip(
+        strategy.ask(4), [(3.0, 9.0), (8.0, 15.0), (9.0, 20.0), (np.nan, 20.0)], strict=True
+    ):
+        strategy.tell(trial, Observation((value,), constraints=(size,)))
+    best, less, more, failed = [values for _, _, values in strategy.log]
+    assert best == [3.0]
+    assert failed is None
+    if reads_order:
+        assert 3.0 > less[0] > more[0] > -np.inf
+    else:
+        assert less is more is None
 
 
 def test_adopted_architectures_are_told_by_their_own_handle():

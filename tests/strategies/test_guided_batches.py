@@ -7,7 +7,7 @@ import nasbench.strategies as registry
 from nasbench.benchmark import load
 from nasbench.errors import StrategyError
 from nasbench.parameter import Parameter
-from nasbench.problem import Objective, Observation, Problem
+from nasbench.problem import Objective, Observation, Problem, Trial
 from nasbench.space import SearchSpace
 from nasbench.spaces.grid import GridSpace
 from nasbench.spaces.nasbench201 import NASBench201Space
@@ -97,7 +97,8 @@ def told(strategy, genotypes, evaluate):
     """Tell the design of a strategy whose `initial` it is, as if it had asked these genotypes."""
     strategy._queue.clear()
     strategy._seen = set(genotypes)
-    strategy._told = [(evaluate(g), g) for g in genotypes]
+    for number, genotype in enumerate(genotypes):
+        strategy.tell(Trial(number, genotype), Observation((evaluate(genotype),)))
 
 
 def test_weaknas_draws_uniformly_from_the_predicted_top():
