@@ -43,9 +43,6 @@ def run(strategy, n, f=value):
 
 @pytest.mark.parametrize("name", NAMES)
 class TestEach:
-    def test_keeps_the_contract(self, name):
-        strategies.check_strategy(strategies.create(name))
-
     def test_stays_near_the_best_with_and_without_a_known_budget(self, name):
         """Two architectures drawn uniformly differ at 3/4 + 11/12 + 1/2 + 8/9 = 3.06 positions on average."""
         for evaluations in (None, 150):
