@@ -40,7 +40,8 @@ class GridSearch(Strategy):
     numbers. A space of 2^63 architectures or more has no ranks: there the sweep goes through all
     combinations of choices in steps of their golden section and skips those that are not valid.
 
-    It learns nothing and is no better than random search.
+    It learns nothing and is no better than random search. As it goes by ranks, how evenly it spreads depends on the
+    order in which the space lists its choices, also where they have none.
 
     Source: Bergstra and Bengio, Random Search for Hyper-Parameter Optimization, JMLR 2012 (grid search);
     Sos, On the distribution mod 1 of the sequence n alpha, 1958 (the three distances); Hickernell and Liu,

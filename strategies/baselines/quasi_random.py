@@ -40,11 +40,12 @@ class QuasiRandom(Strategy):
     asked are skipped always; when the sequence hardly finds new ones, the rest comes in the order of
     the seed's design, until the space is exhausted.
 
-    Each scrambled point is uniform by itself. The seed scrambles the sequence, hence the search does not
+    Each scrambled point is uniform by itself; how evenly several spread depends on the order in which the space
+    lists its choices, also where they have none. The seed scrambles the sequence, hence the search does not
     start from the design that other strategies share. It learns nothing; as with hyper-parameters, the even
-    spread helps a little where few positions decide and not where they interact: at 150 evaluations the
-    regret is 13 % below random search's on FC-Net's protein structure, and the same within the error on the
-    three data sets of NAS-Bench-201 and on NAS-Bench-Graph (100 seeds).
+    spread helps a little where few positions decide and not where they interact: at 150 evaluations the regret
+    is 13 % below random search's on FC-Net's protein structure, and the same within the error on the three data
+    sets of NAS-Bench-201 and on NAS-Bench-Graph (100 seeds).
 
     Source: Sobol, On the distribution of points in a cube, 1967; Owen, Scrambling Sobol and
     Niederreiter-Xing points, 1998; in hyper-parameter search: Bousquet et al., Critical Hyper-Parameters:

@@ -58,6 +58,7 @@ class SMAC(GuidedBatches):
     random_share: float = 0.2
 
     version: ClassVar[int] = 1
+    uses_blas: ClassVar[bool] = True  # under constraints
 
     def __post_init__(self) -> None:
         super().__post_init__()

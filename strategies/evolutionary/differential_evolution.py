@@ -31,11 +31,11 @@ class Candidate(NamedTuple):
 class DifferentialEvolution(Strategy):
     """rand/1/bin on points of the unit cube, whose coordinates pick a choice by equal parts.
 
-    The members take turns. A trial point is a random member plus `scale` times the difference of two
-    others, coordinates outside the cube being drawn anew; each of its coordinates is taken with the
-    probability `crossover`, and one for certain, the rest is the member's own. It replaces the member if
-    its architecture is no worse. Differences mean something where choices are ordered; where they are not,
-    the order in which the space lists them is used all the same, as in the paper.
+    The members take turns. A trial point is a random member plus `scale` times the difference of two others,
+    coordinates outside the cube being drawn anew; each of its coordinates is taken with the probability
+    `crossover`, and one for certain, the rest is the member's own. It replaces the member if its architecture
+    is no worse. Differences mean something where choices are ordered; where they are not, the order in which
+    the space lists them is used all the same, as in the paper, and matters.
 
     A trial point of an architecture that was told before is judged for free, and one that is not valid is
     passed over. After a whole turn that asks nothing new, a random architecture of the seed's design is

@@ -74,11 +74,13 @@ class DEHB(LadderSearch):
     The budget that fits is epochs or seconds. One of evaluations counts a short training like a full one, which is
     worse than random search (mean regret on NAS-Bench-NLP after 100: .167 against .129).
 
-    Source: Awad, Mallik and Hutter, DEHB: Evolutionary Hyperband for Scalable, Robust and Efficient Hyperparameter
-    Optimization, IJCAI 2021. Choices are equal parts of a unit interval, all defaults are the paper's, and where
-    the paper is silent the rules are those of the authors' code. Different here: no architecture is trained twice to
-    the same rung, since a table would give the same value again; a child is drawn anew instead, and after
-    32 such the next architecture of the design takes its place.
+    Source: Awad, Mallik and Hutter, DEHB: Evolutionary Hyperband for Scalable, Robust and Efficient
+    Hyperparameter Optimization, IJCAI 2021. Choices are equal parts of a unit interval, all defaults are the
+    paper's, and where the paper is silent the rules are those of the authors' code. Differences mean something
+    where choices are ordered; where they are not, the order in which the space lists them is used all the same,
+    and matters. Different here: no architecture is trained twice to the same rung, since a table would give the
+    same value again; a child is drawn anew instead, and after 32 such the next architecture of the design takes
+    its place.
 
     Args:
         eta: one architecture in `eta` climbs to the next rung, which is about `eta` times as long.

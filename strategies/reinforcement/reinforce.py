@@ -36,7 +36,9 @@ class Reinforce(Strategy):
     same learning rate is a step several times smaller; on NAS-Bench-201 that is hardly better than
     random search after 150 evaluations and clearly better only after 500.
 
-    A failed trial is rewarded like the worst result told so far (ignored while there is none). In
+    A failed trial, and one that breaks a constraint, is rewarded like the worst result told so far (ignored
+    while there is none); where hardly any keep the constraints that is behind random search (2 % on cifar10:
+    regret 13.2 after 150, random search 9.0; 60 seeds). In
     a constrained space invalid draws are rejected; the gradient is then that of the unconstrained
     policy. After 64 rejections the architecture is drawn uniformly from the space.
 

@@ -41,7 +41,6 @@ def new(asked):
 
 
 def test_the_contract():
-    check_strategy(create("bohb"))
     check_strategy(create("bohb", min_points=8, random_fraction=0.0), fidelities=(12, 200))
 
 

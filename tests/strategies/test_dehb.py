@@ -38,7 +38,6 @@ def run(strategy, n, value=value):
 
 
 def test_the_contract():
-    check_strategy(create("dehb"))
     check_strategy(create("dehb", mutation_factor=0.8, crossover_probability=0.9), fidelities=(12, 200))
 
 

@@ -110,7 +110,3 @@ def test_it_is_far_ahead_of_random_search_at_300_on_the_real_table():
 def test_unusable_parameters_are_refused(params):
     with pytest.raises(StrategyError):
         registry.create("differential-evolution", **params)
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("differential-evolution"))

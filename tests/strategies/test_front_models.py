@@ -56,11 +56,6 @@ def run(strategy, n, value=bumpy, constrained=None):
     return asked
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_contract(name):
-    registry.check_strategy(registry.create(name))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_contract_where_candidates_are_sampled(name):

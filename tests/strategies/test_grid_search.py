@@ -87,7 +87,3 @@ def test_a_space_without_ranks_is_swept_too():
     assert len({tuple(g) for g in genotypes.tolist()}) == 256
     first = np.bincount(genotypes[:, 0], minlength=9)
     assert first.min() >= 256 // 9 - 2
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("grid-search"))

@@ -128,7 +128,3 @@ def test_it_is_ahead_of_evolution_at_100_on_the_real_table():
 def test_unusable_parameters_are_refused(params):
     with pytest.raises(StrategyError):
         registry.create("lanas", **params)
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("lanas"))

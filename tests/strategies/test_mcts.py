@@ -128,7 +128,3 @@ def test_it_is_far_ahead_of_random_search_at_150_on_the_real_table():
 def test_an_unusable_exploration_is_refused(exploration):
     with pytest.raises(StrategyError):
         registry.create("mcts", exploration=exploration)
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("mcts"))

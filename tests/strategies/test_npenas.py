@@ -110,7 +110,3 @@ def test_an_unknown_predictor_is_named():
     strategy = started(CELLS, predictor="crystal-ball")
     with pytest.raises(NasbenchError, match="crystal-ball"):
         run(strategy, bumpy, 11)
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("npenas"))

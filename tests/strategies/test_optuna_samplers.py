@@ -49,17 +49,6 @@ def run(strategy, space, n, objectives=1, f=value):
     return asked
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_the_contract_is_kept(name):
-    strategies.check_strategy(strategies.create(name))
-
-
-@pytest.mark.slow
-def test_the_contract_is_kept_by_the_gaussian_process():
-    pytest.importorskip("torch")
-    strategies.check_strategy(strategies.create("optuna-gp"))
-
-
 def test_the_gaussian_process_climbs():
     pytest.importorskip("torch")
     asked = run(strategies.create("optuna-gp"), GRID, 25)

@@ -86,8 +86,3 @@ def test_unusable_parameters_are_refused(params):
 
 def test_the_contract():
     registry.check_strategy(registry.create("predictor-guided-evolution", **QUICK))
-
-
-@pytest.mark.slow
-def test_the_contract_with_its_defaults():
-    registry.check_strategy(registry.create("predictor-guided-evolution"))

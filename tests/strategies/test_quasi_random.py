@@ -83,7 +83,3 @@ def test_a_space_too_large_to_list():
     genotypes, _ = asked(DartsSpace(), 100)
     assert len(set(genotypes)) == 100
     assert DartsSpace().valid(genotypes).all()
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("quasi-random"))

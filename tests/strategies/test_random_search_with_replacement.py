@@ -39,7 +39,3 @@ def test_the_best_of_n_has_the_distribution_that_the_docstring_says():
     n = 20
     best = [max(share[bench.row(t.genotype)] for t in started(seed, bench.space).ask(n)) for seed in range(400)]
     assert kstest(np.array(best) ** n, "uniform").pvalue > 1e-3
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("random-search-with-replacement"))

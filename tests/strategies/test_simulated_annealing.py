@@ -108,7 +108,3 @@ def _evaluated(strategy, bench, value):
 def test_unusable_parameters_are_refused(params):
     with pytest.raises(StrategyError):
         registry.create("simulated-annealing", **params)
-
-
-def test_the_contract():
-    registry.check_strategy(registry.create("simulated-annealing"))
