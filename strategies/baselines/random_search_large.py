@@ -29,11 +29,11 @@ class RandomSearchLarge(Strategy):
     asked, it goes through the small ones. Where the space cannot be listed, the threshold is that of a
     uniform sample of 2,048, and what was passed over is not gone back to.
 
-    Any strategy that reads parameters has to be ahead of it: on NAS-Bench-201 it halves the regret of random
-    search at 150 evaluations. Under a bound on parameters or what grows with them it is worse. That networks
-    with more parameters score better there is known from White et al., How Powerful are Performance Predictors
-    in NAS?, NeurIPS 2021, and Source: Krishnakumar et al., NAS-Bench-Suite-Zero, NeurIPS 2022 (params as a
-    baseline).
+    Any strategy that reads parameters has to be ahead of it: on NAS-Bench-201 it halves the regret of
+    random search at 150 evaluations. Under a bound on parameters, or on what grows with them, it is worse.
+    That networks with more parameters score better there is known from White et al., How Powerful are
+    Performance Predictors in NAS?, NeurIPS 2021, and
+    Source: Krishnakumar et al., NAS-Bench-Suite-Zero, NeurIPS 2022 (params as a baseline).
 
     Args:
         share: of the space that counts as large.
