@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ NORMAL_95 = 1.959963984540054
 COLUMNS = ("task", "strategy", "axis", "x", "mean", "low", "high", "median", "observed", "seeds", "exact")
 
 
-def curves(runs: Sequence[Run], axis: Axis = "evaluations", points: int = 200) -> pd.DataFrame:
+def curves(runs: Sequence[Run], axis: Axis | Literal["search"] = "evaluations", points: int = 200) -> pd.DataFrame:
     """Mean table regret of the incumbent, or hypervolume regret of the observed Pareto set of several objectives.
 
     Never a running minimum; with seed-paired 95 % bands.
@@ -33,7 +33,8 @@ def curves(runs: Sequence[Run], axis: Axis = "evaluations", points: int = 200) -
 
     Args:
         runs: of any number of tasks and strategies.
-        axis: what is on the x axis: charged evaluations, simulated seconds or training epochs.
+        axis: what is on the x axis: charged evaluations, simulated seconds or training epochs; `search` takes
+            epochs for tasks whose trials may be trained to several lengths, and evaluations for others.
         points: largest number of x values a task.
 
     Columns:
@@ -49,8 +50,9 @@ def curves(runs: Sequence[Run], axis: Axis = "evaluations", points: int = 200) -
     """
     import pandas as pd
 
-    frames = [_curve(one, strategy, axis, points) for one in group(runs) for strategy in one.strategies]
-    if axis == "evaluations":
+    axes = {one.label: _axis_of(one, axis) for one in group(runs)}
+    frames = [_curve(one, strategy, axes[one.label], points) for one in group(runs) for strategy in one.strategies]
+    if axis in ("evaluations", "search"):
         frames += [_reference(one, points) for one in group(runs) if _has_reference(one)]
     frames = [frame for frame in frames if len(frame["x"])]
     joined: dict[str, Any] = {
@@ -59,6 +61,12 @@ def curves(runs: Sequence[Run], axis: Axis = "evaluations", points: int = 200) -
     frame = pd.DataFrame(joined)
     labels = {one.label: place for place, one in enumerate(group(runs))}
     return frame.sort_values("task", key=lambda task: task.map(labels), kind="stable", ignore_index=True)
+
+
+def _axis_of(one: TaskRuns, axis: Axis | Literal["search"]) -> Axis:
+    if axis != "search":
+        return axis
+    return "evaluations" if one.task.fidelity is None else "epochs"
 
 
 def grid_of(one: TaskRuns, axis: Axis, points: int) -> Floats:

@@ -86,7 +86,7 @@ class ReportData:
         seeds: all seeds, rising.
         verdict: in words, one sentence an item.
         finals, summary, overall, tests, targets, ecdf: frames over all tasks.
-        curves: anytime curves along evaluations.
+        curves: anytime curves along evaluations, or along epochs where trials may have several lengths.
         times: along simulated seconds, of the tasks that have times (may be empty).
         fronts: points of Pareto charts, of the tasks with several objectives (may be empty).
         rankings: task label (or `all tasks`) -> ranking.
@@ -138,7 +138,7 @@ def collect(runs: Sequence[Run], progress: Callable[[str], None] | None = None) 
     final_frame, summary_frame = finals(runs), summary(runs)
     overall_frame = overall(runs)
     tell("anytime curves")
-    curve_frame = curves(runs, points=points)
+    curve_frame = curves(runs, "search", points)
     time_frame = curves(timed, axis="seconds", points=points) if timed else curve_frame.iloc[:0]
     tell("tests")
     test_frame = comparisons(runs)

@@ -41,7 +41,7 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
     """Mean regret with its 95 % band, the law of random search, the floor.
 
     Args:
-        frame: `curves` of one task, along evaluations or seconds.
+        frame: `curves` of one task, along evaluations, epochs or seconds.
         facts: of that task.
         styles: of all strategies of the figure: its charts share one scale of colours and one legend.
         canvas: where to draw.
@@ -50,6 +50,8 @@ def anytime(frame: pd.DataFrame, facts: TaskFacts, styles: Styles, canvas: Canva
     if along == "seconds":
         unit, name = time_unit(float(frame["x"].max()))
         label = f"simulated {name}"
+    elif along == "epochs":
+        label = "training epochs"
     frame = frame.assign(x=frame["x"] / unit)
     scale = regret_scale(frame["mean"], facts.noise_floor)
     many, colours = frame["strategy"].nunique() > MANY, list(styles)
