@@ -20,9 +20,10 @@ class LSTMController(PolicySearch):
     in the asynchronous training of the paper. The policy may ask an architecture again; as it converges
     it mostly does.
 
-    A failed trial, and one that breaks a constraint, is rewarded like the worst result told so far. In a
-    partial or constrained space that can be listed, only choices that lead to a valid architecture get any
-    probability; in a larger one invalid draws are rejected. With two objectives the reward is MnasNet's.
+    A failed trial, and one that breaks a constraint, is rewarded like the worst result told so far; where
+    hardly any keep the constraints it is no better than random search. In a partial or constrained space
+    that can be listed, only choices that lead to a valid architecture get any probability; in a larger one
+    invalid draws are rejected. With two objectives the reward is MnasNet's.
 
     Source: Zoph and Le, Neural Architecture Search with Reinforcement Learning, ICLR 2017; entropy bonus:
     Bello et al., Neural Optimizer Search with Reinforcement Learning, ICML 2017, and Pham et al., ENAS,
