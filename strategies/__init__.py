@@ -61,6 +61,7 @@ REGISTRY = Registry(
             "nasbench.strategies.evolutionary.predictor_guided_evolution:PredictorGuidedEvolution",
             None,
         ),
+        "proxy-ranking": ("nasbench.strategies.baselines.proxy_ranking:ProxyRanking", None),
         "quasi-random": ("nasbench.strategies.baselines.quasi_random:QuasiRandom", None),
         "random-search": ("nasbench.strategies.baselines.random_search:RandomSearch", None),
         "random-search-large": ("nasbench.strategies.baselines.random_search_large:RandomSearchLarge", None),
