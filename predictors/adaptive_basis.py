@@ -110,11 +110,23 @@ class DNGO(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Mean over the members `(n,)`, and the standard deviation of an observation if wanted."""
         check_is_fitted(self)
         rows, which = distinct_rows(check_array(X, dtype=np.float64))
+        if not return_std:
+            means = np.einsum("mnd,md->mn", self._bases(rows), self.weights_)
+            return np.asarray((self.centre_ + self.scale_ * means.mean(axis=0))[which])
+        mean, deviation = self._mixture(rows, 1.0 / self.precisions_.noise)
+        return mean[which], np.maximum(deviation[which], SMALLEST_DEVIATION)
+
+    def predict_value(self, X: ArrayLike) -> tuple[Floats, Floats]:
+        """Mean `(n,)`, and the standard deviation `(n,)` of the value that observations scatter about."""
+        check_is_fitted(self)
+        rows, which = distinct_rows(check_array(X, dtype=np.float64))
+        mean, deviation = self._mixture(rows, 0.0)
+        return mean[which], np.maximum(deviation[which], SMALLEST_DEVIATION)
+
+    def _mixture(self, rows: Floats, noise: float) -> tuple[Floats, Floats]:
+        """Mean and standard deviation `(n,)` over the members, each of which adds `noise` to its variances."""
         bases = self._bases(rows)
         means = np.einsum("mnd,md->mn", bases, self.weights_)
-        mean = (self.centre_ + self.scale_ * means.mean(axis=0))[which]
-        if not return_std:
-            return np.asarray(mean)
-        variances = ((bases @ self.roots_) ** 2).sum(axis=2) + 1.0 / self.precisions_.noise
-        deviation = self.scale_ * np.sqrt(variances.mean(axis=0) + means.var(axis=0))[which]
-        return np.asarray(mean), np.maximum(deviation, SMALLEST_DEVIATION)
+        variances = ((bases @ self.roots_) ** 2).sum(axis=2) + noise
+        deviation = self.scale_ * np.sqrt(variances.mean(axis=0) + means.var(axis=0))
+        return self.centre_ + self.scale_ * means.mean(axis=0), deviation

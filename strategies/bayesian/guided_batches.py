@@ -154,6 +154,18 @@ class GuidedBatches(Strategy):
             evaluations=self.problem.evaluations,
         )
 
+    def _candidates(self, most: int, parents: int, sampled: int) -> list[Genotype]:
+        """What a model scores: the whole of a space of up to `most` architectures, asked ones too.
+
+        A larger space is represented by `sampled` others that were not asked, drawn anew at each call: half of
+        them mutants of the `parents` best told, the rest uniform; all of them without parents.
+        """
+        space = self.problem.space
+        if space.enumerable and space.size <= most:
+            return [tuple(row) for row in space.all().tolist()]
+        mutants = self._mutants(self._best(parents), sampled // 2, most_changes=2) if parents else []
+        return mutants + self._uniform(sampled - len(mutants), mutants)
+
     def _mutants(self, parents: list[Genotype], wanted: int, most_changes: int = 1) -> list[Genotype]:
         """Up to `wanted` distinct architectures not asked before, 1 to `most_changes` mutations from the parents."""
         found: dict[Genotype, None] = {}

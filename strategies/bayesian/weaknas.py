@@ -57,20 +57,13 @@ class WeakNAS(GuidedBatches):
     def _propose(self) -> list[Genotype]:
         if len(self._told) < 2:
             return []
-        candidates = self._candidates()
+        candidates = self._candidates(self.candidates, self.top, self.candidates)
         scores = self._screened(candidates, self._predicted(candidates))
         ranked = [candidates[i] for i in np.argsort(-scores, kind="stable").tolist()]
         first = [genotype for genotype in ranked[: self.top] if genotype not in self._seen]
         if len(first) <= self.batch:
             return [genotype for genotype in ranked if genotype not in self._seen][: self.batch]
         return [first[i] for i in self.rng.choice(len(first), size=self.batch, replace=False).tolist()]
-
-    def _candidates(self) -> list[Genotype]:
-        space = self.problem.space
-        if space.enumerable and space.size <= self.candidates:
-            return [tuple(row) for row in space.all().tolist()]
-        mutants = self._mutants(self._best(self.top), self.candidates // 2, most_changes=2)
-        return mutants + self._uniform(self.candidates - len(mutants), mutants)
 
     def _predicted(self, genotypes: list[Genotype]) -> NDArray[np.float64]:
         """Predicted utilities, `(n,)`."""
