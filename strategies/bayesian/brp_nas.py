@@ -111,7 +111,8 @@ class BRPNAS(GuidedBatches):
     def _ranked(self) -> list[Genotype]:
         """The candidates, best first by the network trained on everything told."""
         candidates = self._candidates(self.candidates, 0, self.candidates)
-        order = np.argsort(-self._scores(np.array(candidates)), kind="stable")
+        scores = self._screened(candidates, self._scores(np.array(candidates)))
+        order = np.argsort(-scores, kind="stable")
         return [candidates[i] for i in order.tolist()]
 
     def _scores(self, genotypes: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -65,6 +65,7 @@ class DNGO(GuidedBatches):
         if len(self._told) < 2 or not candidates:
             return []
         mean, gain = self._belief(np.array(candidates))
+        gain = self._screened(candidates, gain)
         # where all improvements underflow, the larger mean is first
         return [candidates[i] for i in np.lexsort((-mean, -gain))[: self.batch].tolist()]
 
@@ -79,4 +80,4 @@ class DNGO(GuidedBatches):
         scores = rank_gaussian(np.array(utilities))
         model.fit(np.array(told), scores)
         mean, sd = model[-1].predict_value(model[0].transform(genotypes))
-        return mean, expected_improvement(mean, sd, float(scores.max()))
+        return mean, expected_improvement(mean, sd, self._to_beat(scores))
