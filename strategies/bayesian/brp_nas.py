@@ -36,11 +36,10 @@ class BRPNAS(GuidedBatches):
     reads the choices in turn. A space that is larger than `candidates` is represented by as many random
     architectures, drawn anew at each iteration, and so is the ranking at the end.
 
-    On NAS-Bench-201 the table regret from noise-free values is .00, .00 and .07 after 150 evaluations, where
+    On NAS-Bench-201 the table regret from noise-free values is .00, .00 and .14 after 150 evaluations, where
     regularized evolution has .12, .55 and .34 (3 seeds beside 40); after 50, of which 35 are random or drawn from
-    half of the space, .66, 1.44 and 1.21 beside .73, 2.63 and 1.73. At 150 it is ahead of evolution on
-    nas-bench-graph/cora (.005 and .009) and fcnet/protein_structure (.001 and .005) too. A run takes 8 seconds,
-    33 where the LSTM ranks 20,000.
+    half of the space, .37, 2.56 and 1.19 beside .73, 2.63 and 1.73. A run takes 8 to 12 seconds there, about 30
+    where the LSTM ranks 20,000.
 
     Args:
         initial: random architectures at the start.
