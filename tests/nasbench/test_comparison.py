@@ -63,11 +63,14 @@ def test_a_larger_call_does_only_what_is_missing_and_a_smaller_one_shows_only_it
     assert len(from_records(tmp_path).runs) == 18
 
 
+SLOW = ("brp-nas", "dngo", "optuna-gp")
+
+
 def registered(objectives):
     """Names of the registered strategies for so many objectives whose optional parts are installed.
 
-    Those that need fidelities are compared with themselves by `check_strategy`: no table that is always
-    installed has learning curves. So is what takes seconds a step.
+    Those that need fidelities or proxies are compared with themselves by `check_strategy`: no table that is
+    always installed has any. So is what takes seconds a step.
     """
     found = []
     for name in REGISTRY.names():
@@ -75,7 +78,8 @@ def registered(objectives):
             cls = REGISTRY.get(name)
         except ImportError:
             continue
-        if cls.min_objectives == objectives and not cls.needs_fidelities and name != "optuna-gp":
+        fits = cls.min_objectives == objectives and not cls.needs_fidelities and "proxies" not in cls.uses
+        if fits and name not in SLOW:
             found.append(name)
     return found
 

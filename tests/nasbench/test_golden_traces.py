@@ -34,7 +34,7 @@ def record(name: str) -> dict[str, object]:
     """What the file keeps of a strategy: whole hashes, or rows where the linear algebra has a say."""
     strategy = create(name)
     budget = BLAS_EVALUATIONS if strategy.uses_blas else EVALUATIONS
-    if strategy.needs_fidelities:  # no table that is always installed has learning curves
+    if strategy.needs_fidelities or "proxies" in strategy.uses:  # no table that is always installed has these
         runs = [_Driver(strategy, ()).run(Landscape(GRID), EVALUATIONS, seed=seed) for seed in SEEDS]
         asked = [[[GRID.index(genotype), epoch] for genotype, epoch in run] for run in runs]
         return {"version": strategy.version, "evaluations": EVALUATIONS, "asked": asked}

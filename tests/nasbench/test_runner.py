@@ -298,11 +298,14 @@ for line in json.loads(sys.argv[1]):
 """
 
 
+SLOW = ("brp-nas", "dngo", "optuna-gp")
+
+
 def available():
     """Registered strategies whose optional parts are installed, with a task of a small budget each.
 
-    Those that need fidelities are left to `check_strategy`: no table that is always installed has any. So is
-    what takes seconds a step.
+    Those that need fidelities or proxies are left to `check_strategy`: no table that is always installed has
+    any. So is what takes seconds a step.
     """
     found = []
     for name in REGISTRY.names():
@@ -310,7 +313,7 @@ def available():
             cls = REGISTRY.get(name)
         except ImportError:
             continue
-        if not cls.needs_fidelities and name != "optuna-gp":
+        if not cls.needs_fidelities and "proxies" not in cls.uses and name not in SLOW:
             objective = ["val_accuracy", "params"][: cls.min_objectives]
             found.append((name, task(evaluations=15 if cls.uses_blas else 120, objective=objective)))
     return found
