@@ -82,7 +82,7 @@ class LaNAS(BatchedSearch):
 
     def _propose(self) -> list[Genotype]:
         space = self.problem.space
-        candidates, features = self._candidates()
+        candidates, features = self._pooled()
         told = [genotype for _, genotype in self._told]
         unseen = np.ones(len(candidates), dtype=bool)
         if self._listed:
@@ -97,7 +97,7 @@ class LaNAS(BatchedSearch):
         drawn = [tree.draw(self.exploration, self.rng) for _ in range(self.batch)]
         return [tuple(candidates[row].tolist()) for row in drawn if row is not None]
 
-    def _candidates(self) -> tuple[Genotypes, NDArray[np.float64]]:
+    def _pooled(self) -> tuple[Genotypes, NDArray[np.float64]]:
         """What may be drawn, `(m, G)`, with its encoding `(m, d)`."""
         space = self.problem.space
         if self._listed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pandas as pd
@@ -89,8 +90,11 @@ def test_every_strategy_is_in_one_of_them():
 
 def test_the_table_of_strategies_has_the_figures_of_the_results():
     text = (RESULTS.parent / "strategies" / "README.md").read_text()
-    rows = {line.split("|")[1].strip(" `"): line for line in text.splitlines() if line.startswith("| `")}
-    assert set(rows) >= set(REGISTRY.table)
+    rows = defaultdict(str)
+    for line in text.splitlines():
+        if line.startswith("| `"):
+            rows[line.split("|")[1].strip(" `")] += line
+    assert set(rows) == set(REGISTRY.table)
     frame = pd.read_csv(RESULTS / "strategies" / "summary.csv")
     for task, strategy, regret in frame[["task", "strategy", "regret_mean"]].itertuples(index=False):
         if task.startswith("nasbench201"):
