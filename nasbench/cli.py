@@ -48,7 +48,7 @@ app.command(
         "compare --tasks nasbench201/cifar10 --strategies gp,bananas --seeds 30 --evaluations 300",
         "compare --tasks fcnet --strategies random-search --strategy regularized-evolution:population=20,sample=5",
         "compare --tasks nasbench201/cifar10 --constraint 'params<=3e5' --constraint 'latency_ms<=15'",
-        "compare --tasks nasbench201/cifar10 --objective val_accuracy,latency_ms --strategies random-search,nsga-ii,ehvi",
+        "compare --tasks nasbench201/cifar10 --objective val_accuracy,latency_ms --strategies nsga-ii,ehvi",
         "compare --tasks nas-bench-nlp --fidelity curve --epochs 1000 --strategies random-search,asha,bohb",
     )
 )(compare.compare)
