@@ -14,6 +14,9 @@ from nasbench.run import Run
 
 __all__ = ["comparisons", "headlines", "verdict"]
 
+MANY = 8
+"""Strategies above which headlines count pairs rather than list them."""
+
 
 def verdict(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     """The verdict in words, one sentence an item, for each task, then over tasks.
@@ -42,6 +45,8 @@ def verdict(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
 def headlines(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     """The verdict in short: over the tasks first, then each task's leader against the others.
 
+    With more than 8 strategies pairs are counted rather than listed.
+
     Args:
         runs: of any number of tasks and strategies.
         alpha: family-wise level over all tests, the same as in `verdict`.
@@ -49,7 +54,9 @@ def headlines(runs: Sequence[Run], alpha: float = 0.05) -> list[str]:
     groups = group(runs)
     tests = compare_groups(groups, alpha=alpha)
     pooled = [test for test in tests if test.over_tasks]
-    lines = [*(_pooled(pooled, len(groups)) if pooled else []), _general(groups, alpha), *_informed(runs)]
+    short = len({run.entry.label for run in runs}) > MANY
+    over = (_pooled_in_short if short else _pooled)(pooled, len(groups)) if pooled else []
+    lines = [*over, _general(groups, alpha), *_informed(runs)]
     for one in groups:
         lines += _cautions(one)
         lines += [" ".join([*_leader(one), *_against_leader(one, [t for t in tests if t.task == one.label])])]
@@ -60,9 +67,9 @@ def _against_leader(one: TaskRuns, tests: Sequence[Comparison]) -> list[str]:
     leader = _best(one)
     beaten = [t.worse for t in tests if t.significant and t.better == leader]
     close = [t for t in tests if not t.significant and leader in (t.better, t.worse)]
-    lines = [f"It beats {_listed(beaten)}."] if beaten else []
+    lines = [f"It beats {_some(beaten)}."] if beaten else []
     if close:
-        others = _listed([t.worse if t.better == leader else t.better for t in close])
+        others = _some([t.worse if t.better == leader else t.better for t in close])
         seen = max(t.detectable for t in close)
         power = f"; {_seeds(close[0].pairs)} could have seen {_number(seen)}{_unit(one)}" if np.isfinite(seen) else ""
         lines.append(f"Not told apart from it: {others}{power}.")
@@ -177,6 +184,25 @@ def _pooled(tests: Sequence[Comparison], tasks: int) -> list[str]:
     if apart:
         lines.append(f"Over these {tasks} tasks, not told apart: {'; '.join(apart)}.")
     return lines
+
+
+def _pooled_in_short(tests: Sequence[Comparison], tasks: int) -> list[str]:
+    """Whom each strategy beats over the tasks, without figures."""
+    beaten: dict[str, list[str]] = {}
+    for test in tests:
+        if test.significant:
+            beaten.setdefault(test.better, []).append(test.worse)
+    order = sorted(beaten, key=lambda winner: -len(beaten[winner]))
+    lines = [f"Over these {tasks} tasks, {winner} beats {_listed(sorted(beaten[winner]))}." for winner in order[:MANY]]
+    if len(order) > MANY:
+        lines.append(f"{len(order) - MANY} more beat {len(beaten[order[MANY]])} others or fewer.")
+    apart = sum(not test.significant for test in tests)
+    return [*lines, f"Not told apart over these {tasks} tasks: {apart} of {len(tests)} pairs."]
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names, or how many there are of them."""
+    return _listed(names) if len(names) <= MANY else f"{len(names)} others"
 
 
 def _general(groups: Sequence[TaskRuns], alpha: float) -> str:

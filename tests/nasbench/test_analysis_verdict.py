@@ -161,3 +161,13 @@ def test_headlines_name_each_task_leader_and_agree_with_the_tests():
     assert "local-search ends with the lowest mean table regret" in text
     assert "It beats random-search." in text
     assert "Not told apart" not in text
+
+
+def test_headlines_of_many_strategies_count_pairs(tmp_path):
+    tasks = [nasbench.Task(f"nasbench201/{name}", evaluations=5) for name in ("cifar10", "cifar100")]
+    salts = [f"s{i}" for i in range(10)]
+    result = nasbench.compare(tasks, ["random-search"] * 10, 3, out=tmp_path, salts=salts)
+    lines = result.headlines()
+    assert "Not told apart over these 2 tasks: 45 of 45 pairs." in lines
+    assert sum(line.endswith("Not told apart from it: 9 others.") for line in lines) == 2
+    assert max(map(len, lines)) < max(map(len, result.verdict()))
