@@ -103,14 +103,3 @@ class Strategy(ABC):
         number = self._asked
         self._asked = number + 1
         return Trial(number, genotype, epoch)
-
-
-def positive(**values: float) -> None:
-    """Check that each hyper-parameter is a positive number.
-
-    Raises:
-        StrategyError: one is not.
-    """
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise StrategyError(f"{name} must be a positive number, got {value!r}")

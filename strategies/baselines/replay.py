@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from nasbench.errors import StrategyError
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import whole
 
 
 @dataclass
@@ -41,8 +41,7 @@ class Replay(Strategy):
     _order: Iterator[Genotype] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.observations, bool) or not isinstance(self.observations, int) or self.observations < 2:
-            raise StrategyError(f"observations must be a whole number of at least 2, got {self.observations!r}")
+        whole(2, observations=self.observations)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Read the sources, and rank what they show."""

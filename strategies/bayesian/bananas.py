@@ -12,8 +12,8 @@ from nasbench.predictors.features import default_features
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.predictors.mlp_ensemble import MLPEnsemble
 from nasbench.space import Genotype
-from nasbench.strategies.base import positive
-from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
+from nasbench.strategies.bayesian.guided_batches import GuidedBatches
+from nasbench.strategies.hyperparameters import positive, whole
 
 
 @dataclass

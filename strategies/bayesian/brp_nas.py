@@ -13,7 +13,8 @@ from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.predictors.graphs import graph_space
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
+from nasbench.strategies.bayesian.guided_batches import GuidedBatches
+from nasbench.strategies.hyperparameters import whole
 
 
 @dataclass

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.predictors.posterior import expected_improvement
 from nasbench.space import Genotype
-from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
+from nasbench.strategies.bayesian.guided_batches import GuidedBatches
+from nasbench.strategies.hyperparameters import whole
 
 _SAMPLED = 2048
 """Candidates of a round where the space is too large to score."""

@@ -12,13 +12,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import StrategyError
 from nasbench.predictors.features import Groups
 from nasbench.problem import INFEASIBLE, Observation, Problem, Trial
 from nasbench.space import Genotype, Genotypes
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
 from nasbench.strategies.bayesian.feasibility import COST_NOISE, COST_NOISE_SD, Feasibility
 from nasbench.strategies.bayesian.sequential_model import SequentialModel
+from nasbench.strategies.hyperparameters import whole
 
 Floats = NDArray[np.float64]
 
@@ -190,15 +190,3 @@ class GuidedBatches(Strategy):
                 if len(found) < wanted and (genotype := tuple(row)) not in refused:
                     found[genotype] = None
         return list(found)
-
-
-def whole(**values: int) -> None:
-    """Check that each hyper-parameter is a positive whole number.
-
-    Raises:
-        StrategyError: one is not.
-    """
-    for name, value in values.items():
-        positive(**{name: value})
-        if not isinstance(value, int):
-            raise StrategyError(f"{name} must be a whole number, got {value!r}")

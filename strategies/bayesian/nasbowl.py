@@ -12,7 +12,8 @@ from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.predictors.posterior import expected_improvement
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
+from nasbench.strategies.bayesian.guided_batches import GuidedBatches
+from nasbench.strategies.hyperparameters import whole
 
 
 @dataclass

@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import StrategyError
 from nasbench.predictors.features import default_features, default_groups
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.problem import Problem, SourceTask
@@ -17,6 +16,7 @@ from nasbench.space import Genotype
 from nasbench.strategies.bayesian.gp import GaussianProcessSearch
 from nasbench.strategies.bayesian.ranking_weights import TaskModel, ranking_weights
 from nasbench.strategies.bayesian.sequential_model import Belief
+from nasbench.strategies.hyperparameters import whole
 
 Floats = NDArray[np.float64]
 
@@ -67,10 +67,7 @@ class RGPE(GaussianProcessSearch):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("observations", "draws"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 2:
-                raise StrategyError(f"{name} must be a whole number of at least 2, got {value!r}")
+        whole(2, observations=self.observations, draws=self.draws)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Fit the sources, and open with what they think best."""

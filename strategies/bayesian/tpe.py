@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from nasbench.space import Genotype
-from nasbench.strategies.base import positive
-from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
+from nasbench.strategies.bayesian.guided_batches import GuidedBatches
 from nasbench.strategies.bayesian.parzen import ParzenEstimator
+from nasbench.strategies.hyperparameters import positive, whole
 
 _ATTEMPTS = 8
 """Times that candidates are drawn where all were asked before or are not valid."""

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.space import Genotype
-from nasbench.strategies.bayesian.guided_batches import GuidedBatches, whole
+from nasbench.strategies.bayesian.guided_batches import GuidedBatches
+from nasbench.strategies.hyperparameters import whole
 
 
 @dataclass

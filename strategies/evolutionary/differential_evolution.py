@@ -12,8 +12,8 @@ import numpy as np
 from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
-from nasbench.strategies.evolutionary.hyperparameters import share, whole
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import positive, share, whole
 
 Point = tuple[float, ...]
 """A point of the unit cube, one coordinate a position of the genotype."""

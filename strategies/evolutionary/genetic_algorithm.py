@@ -14,8 +14,8 @@ from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
 from nasbench.strategies.base import Strategy
-from nasbench.strategies.evolutionary.hyperparameters import one_of, share, whole
 from nasbench.strategies.evolutionary.offspring import bred
+from nasbench.strategies.hyperparameters import one_of, share, whole
 
 REPLACEMENTS = ("steady-state", "generational")
 

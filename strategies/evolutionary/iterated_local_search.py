@@ -9,8 +9,8 @@ import numpy as np
 
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.evolutionary.hyperparameters import whole
 from nasbench.strategies.evolutionary.local_search import LocalSearch
+from nasbench.strategies.hyperparameters import whole
 
 _ATTEMPTS = 100
 """Jumps that land on known ground, in a row, before the search restarts elsewhere."""

@@ -13,10 +13,9 @@ from nasbench.predictors.features import mixed
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.problem import Problem
 from nasbench.space import Genotype, Genotypes, SearchSpace
-from nasbench.strategies.base import positive
 from nasbench.strategies.evolutionary.action_tree import grow
 from nasbench.strategies.evolutionary.batched import BatchedSearch
-from nasbench.strategies.evolutionary.hyperparameters import whole
+from nasbench.strategies.hyperparameters import positive, whole
 
 _LISTED = 100_000
 """Spaces up to this size are candidates as a whole."""

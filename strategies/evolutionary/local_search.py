@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import one_of, whole
 
 ACCEPTANCES = ("first", "steepest")
 
@@ -60,11 +60,8 @@ class LocalSearch(Strategy):
     _eager: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        positive(initial=self.initial)
-        if not isinstance(self.initial, int):
-            raise StrategyError(f"initial must be a whole number, got {self.initial!r}")
-        if self.acceptance not in ACCEPTANCES:
-            raise StrategyError(f"acceptance is {' or '.join(ACCEPTANCES)}, got {self.acceptance!r}")
+        whole(initial=self.initial)
+        one_of(ACCEPTANCES, acceptance=self.acceptance)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Open with the first `initial` architectures of the design."""

@@ -13,7 +13,8 @@ import numpy as np
 
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype, Genotypes, SearchSpace
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import positive
 
 _ATTEMPTS = 32
 """Completions of a prefix that were all asked, in a row, before a random architecture is asked instead."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from nasbench.space import Genotype
 from nasbench.strategies.evolutionary.batched import BatchedSearch
-from nasbench.strategies.evolutionary.hyperparameters import whole
 from nasbench.strategies.evolutionary.offspring import fresh_mutants
+from nasbench.strategies.hyperparameters import whole
 
 
 @dataclass

@@ -11,8 +11,8 @@ import numpy as np
 
 from nasbench.space import Genotype
 from nasbench.strategies.evolutionary.batched import BatchedSearch
-from nasbench.strategies.evolutionary.hyperparameters import share, whole
 from nasbench.strategies.evolutionary.offspring import bred
+from nasbench.strategies.hyperparameters import share, whole
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

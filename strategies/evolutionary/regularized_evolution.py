@@ -11,7 +11,8 @@ import numpy as np
 from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import whole
 
 _TOURNAMENTS = 64
 """Tournaments drawn at once: one call to the generator costs as much as a whole evaluation."""
@@ -48,10 +49,7 @@ class RegularizedEvolution(Strategy):
     _single: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        positive(population=self.population, sample=self.sample)
-        for name, value in (("population", self.population), ("sample", self.sample)):
-            if not isinstance(value, int):
-                raise StrategyError(f"{name} must be a whole number, got {value!r}")
+        whole(population=self.population, sample=self.sample)
         if self.sample > self.population:
             raise StrategyError(f"sample ({self.sample}) must not exceed population ({self.population})")
 

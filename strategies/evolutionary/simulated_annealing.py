@@ -14,8 +14,8 @@ import numpy as np
 from nasbench.errors import StrategyError
 from nasbench.problem import INFEASIBLE, Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
-from nasbench.strategies.evolutionary.hyperparameters import whole
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import positive, whole
 
 _KNOWN_STEPS = 16
 """Steps in a row through known ground before the search goes on from a new random architecture."""

@@ -9,10 +9,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import whole
 from nasbench.strategies.multi_fidelity.ladder import Ladder, ladder
 
 
@@ -28,18 +28,6 @@ class Job(NamedTuple):
     genotype: Genotype
     rung: int
     group: int = 0
-
-
-def whole(least: int, **values: int) -> None:
-    """Check that each hyper-parameter is a whole number, and large enough.
-
-    Raises:
-        StrategyError: one is not.
-    """
-    for name, value in values.items():
-        positive(**{name: value})
-        if not isinstance(value, int) or value < least:
-            raise StrategyError(f"{name} must be a whole number from {least}, got {value!r}")
 
 
 @dataclass

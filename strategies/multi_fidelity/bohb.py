@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nasbench.errors import StrategyError
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.base import positive
-from nasbench.strategies.multi_fidelity.base import Job, whole
+from nasbench.strategies.hyperparameters import positive, whole
+from nasbench.strategies.multi_fidelity.base import Job
 from nasbench.strategies.multi_fidelity.brackets import BracketSearch
 from nasbench.strategies.multi_fidelity.kernel_density import KernelDensity
 from nasbench.strategies.multi_fidelity.ladder import Plan, hyperband_plans

@@ -11,7 +11,7 @@ import numpy as np
 from nasbench.errors import StrategyError
 from nasbench.predictors.curve_families import FEWEST, extrapolate
 from nasbench.problem import Problem
-from nasbench.strategies.multi_fidelity.base import whole
+from nasbench.strategies.hyperparameters import whole
 from nasbench.strategies.multi_fidelity.early_stopping import EarlyStopping
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from nasbench.errors import StrategyError
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.base import positive
+from nasbench.strategies.hyperparameters import positive
 from nasbench.strategies.multi_fidelity.base import Job, LadderSearch
 from nasbench.strategies.multi_fidelity.differential_evolution import Cube, Floats, Population
 from nasbench.strategies.multi_fidelity.ladder import Plan, hyperband_plans

@@ -10,7 +10,8 @@ import numpy as np
 
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.multi_fidelity.base import Job, MultiFidelitySearch, whole
+from nasbench.strategies.hyperparameters import whole
+from nasbench.strategies.multi_fidelity.base import Job, MultiFidelitySearch
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from nasbench.problem import Problem
-from nasbench.strategies.multi_fidelity.base import whole
+from nasbench.strategies.hyperparameters import whole
 from nasbench.strategies.multi_fidelity.early_stopping import EarlyStopping
 
 

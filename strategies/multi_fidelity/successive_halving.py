@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nasbench.strategies.multi_fidelity.base import whole
+from nasbench.strategies.hyperparameters import whole
 from nasbench.strategies.multi_fidelity.brackets import BracketSearch
 from nasbench.strategies.multi_fidelity.ladder import Plan, halving_plan
 

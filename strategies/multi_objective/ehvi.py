@@ -17,8 +17,8 @@ from nasbench.predictors.features import (
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.problem import Problem
 from nasbench.space import Genotype
-from nasbench.strategies.base import positive
 from nasbench.strategies.bayesian.sequential_model import SequentialModel
+from nasbench.strategies.hyperparameters import positive
 from nasbench.strategies.multi_objective.hypervolume_improvement import expected_hypervolume_improvement
 from nasbench.strategies.multi_objective.model_based import ModelBasedFrontSearch
 

@@ -13,10 +13,11 @@ from nasbench.errors import StrategyError
 from nasbench.predictors.features import Groups
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
 from nasbench.strategies.bayesian.candidate_pool import PARENTS, Pool, SampledPool, WholePool
 from nasbench.strategies.bayesian.feasibility import COST_NOISE, COST_NOISE_SD, Feasibility
 from nasbench.strategies.bayesian.sequential_model import SequentialModel
+from nasbench.strategies.hyperparameters import positive, whole
 from nasbench.strategies.multi_objective.domination import Evaluated, crowded_order, evaluated
 
 Floats = NDArray[np.float64]
@@ -57,10 +58,8 @@ class ModelBasedFrontSearch(Strategy):
     _feasibility: Feasibility | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        positive(initial=self.initial, lengthscale=self.lengthscale, noise=self.noise)
-        positive(refit=self.refit, candidates=self.candidates)
-        if not isinstance(self.initial, int):
-            raise StrategyError(f"initial must be a whole number, got {self.initial!r}")
+        whole(initial=self.initial)
+        positive(lengthscale=self.lengthscale, noise=self.noise, refit=self.refit, candidates=self.candidates)
         if self.refit <= 1:
             raise StrategyError(f"refit is a growth factor and must be above 1, got {self.refit!r}")
 
@@ -68,8 +67,8 @@ class ModelBasedFrontSearch(Strategy):
         """Open with the first `initial` architectures of the design."""
         super().start(problem, rng)
         space, functional = problem.space, all(o.functional for o in problem.objectives)
-        whole = space.enumerable and space.size <= self.candidates
-        self._pool = WholePool(space, functional) if whole else SampledPool(space, functional, rng)
+        listed = space.enumerable and space.size <= self.candidates
+        self._pool = WholePool(space, functional) if listed else SampledPool(space, functional, rng)
         self._pool.features([])
         self._queue = problem.initial(self.initial)[::-1]
         self._genotypes, self._told = [], {}

@@ -11,7 +11,8 @@ import numpy as np
 from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import whole
 from nasbench.strategies.multi_objective.domination import Evaluated, crowded_order, evaluated
 
 _ATTEMPTS = 20
@@ -65,9 +66,7 @@ class NSGAII(Strategy):
     _matings: list[tuple[int, int, bool, int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        positive(population=self.population)
-        if not isinstance(self.population, int) or self.population < 2:
-            raise StrategyError(f"population must be a whole number of at least 2, got {self.population!r}")
+        whole(2, population=self.population)
         for name in ("crossover_probability", "mutation_probability"):
             value = getattr(self, name)
             if value is None and name == "mutation_probability":

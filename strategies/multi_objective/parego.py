@@ -8,14 +8,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import StrategyError
 from nasbench.predictors.features import Groups, default_features, default_groups, path_space
 from nasbench.predictors.gaussian_process import rank_gaussian
 from nasbench.predictors.posterior import expected_improvement
 from nasbench.problem import Problem
 from nasbench.space import Genotype, SearchSpace
-from nasbench.strategies.base import positive
 from nasbench.strategies.bayesian.sequential_model import SequentialModel
+from nasbench.strategies.hyperparameters import positive, whole
 from nasbench.strategies.multi_objective.model_based import ModelBasedFrontSearch
 
 Floats = NDArray[np.float64]
@@ -71,9 +70,8 @@ class ParEGO(ModelBasedFrontSearch):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive(rho=self.rho, divisions=self.divisions)
-        if not isinstance(self.divisions, int):
-            raise StrategyError(f"divisions must be a whole number, got {self.divisions!r}")
+        positive(rho=self.rho)
+        whole(divisions=self.divisions)
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Open with the first `initial` architectures of the design."""

@@ -18,7 +18,8 @@ from torch import Tensor
 from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype, Genotypes
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import positive, whole
 from nasbench.strategies.reinforcement.baseline import MovingBaseline
 from nasbench.strategies.reinforcement.controller import Controller, Draws, Shape
 from nasbench.strategies.reinforcement.prefixes import Spelling, is_constrained, is_listed
@@ -78,17 +79,11 @@ class PolicySearch(Strategy):
 
     def __post_init__(self) -> None:
         positive(learning_rate=self.learning_rate)
-        self._check_whole("units", "layers", "batch")
+        whole(units=self.units, layers=self.layers, batch=self.batch)
         MovingBaseline(self.baseline)
         Reward(self.target, self.alpha, self.beta)
         if isinstance(self.entropy, bool) or not isinstance(self.entropy, int | float) or not self.entropy >= 0:
             raise StrategyError(f"entropy must be a number of at least 0, got {self.entropy!r}")
-
-    def _check_whole(self, *names: str) -> None:
-        for name in names:
-            positive(**{name: getattr(self, name)})
-            if not isinstance(getattr(self, name), int):
-                raise StrategyError(f"{name} must be a whole number, got {getattr(self, name)!r}")
 
     def start(self, problem: Problem, rng: np.random.Generator) -> None:
         """Begin with an untrained controller, whose policy is nearly uniform."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from nasbench.strategies.base import positive
+from nasbench.strategies.hyperparameters import positive, whole
 from nasbench.strategies.reinforcement.policy_search import Batch, PolicySearch
 
 
@@ -59,7 +59,7 @@ class PPO(PolicySearch):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_whole("epochs")
+        whole(epochs=self.epochs)
         positive(clip=self.clip)
 
     def _learn(self, batch: Batch) -> None:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nasbench.problem import Observation, Problem, Trial
 from nasbench.space import Genotype
-from nasbench.strategies.base import Strategy, positive
+from nasbench.strategies.base import Strategy
+from nasbench.strategies.hyperparameters import positive
 from nasbench.strategies.reinforcement.baseline import MovingBaseline
 from nasbench.strategies.reinforcement.rewards import Reward
 

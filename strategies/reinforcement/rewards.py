@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbench.errors import StrategyError
 from nasbench.problem import Observation, Problem
-from nasbench.strategies.base import positive
+from nasbench.strategies.hyperparameters import positive
 
 SOFT = -0.07
 """Exponent of the soft constraint: twice the latency is worth it for 5 % more accuracy, relatively."""

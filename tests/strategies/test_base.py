@@ -6,8 +6,8 @@ import pytest
 from nasbench.errors import StrategyError
 from nasbench.problem import Objective, Problem
 from nasbench.spaces.grid import GridSpace
-from nasbench.strategies.base import positive
 from nasbench.strategies.evolutionary.local_search import LocalSearch
+from nasbench.strategies.hyperparameters import positive
 
 SPACE = GridSpace.of({"a": [1, 2, 3], "b": ["x", "y"]})
 

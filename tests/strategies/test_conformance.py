@@ -27,8 +27,8 @@ NAMES = sorted(registry.REGISTRY.table)
 LIGHT = ("local-search", "random-search", "regularized-evolution", "reinforce")
 
 
-SLOW = {"optuna-gp": pytest.mark.slow}
-"""A minute on a busy machine: nearly all of it in the library."""
+SLOW = {"brp-nas": (), "optuna-gp": pytest.mark.slow}
+"""Many seconds, nearly all of them in a library: torch, or Optuna."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=SLOW.get(name, ())) for name in NAMES])

@@ -11,7 +11,7 @@ from nasbench.strategies.landscapes import Landscape
 EVALUATIONS = 45
 """Past the random start of every strategy, where that of evolution by age is made smaller."""
 
-SLOW = ("cost-aware-gp", "optuna-gp", "weaknas")
+SLOW = ("brp-nas", "cost-aware-gp", "dngo", "optuna-gp", "weaknas")
 SMALLER_START = {
     "mo-regularized-evolution": {"population": 20},
     "nsga-ii": {"population": 20},

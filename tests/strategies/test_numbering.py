@@ -26,7 +26,9 @@ SHOWN = {"dehb": 200, "differential-evolution": 200, "grid-search": 1000}
 HEAVY = {
     "bananas": 15,
     "bohb": 60,
+    "brp-nas": 4,
     "cost-aware-gp": 10,
+    "dngo": 8,
     "ehvi": 10,
     "gp": 25,
     "lstm-controller": 25,

@@ -1,21 +1,32 @@
-"""Checks of hyper-parameters that the strategies of this folder share."""
+"""Checks of hyper-parameters that strategies share."""
 
 from __future__ import annotations
 
 from nasbench.errors import StrategyError
-from nasbench.strategies.base import positive
 
 
-def whole(**values: int) -> None:
-    """Check that each hyper-parameter is a positive whole number.
+def positive(**values: float) -> None:
+    """Check that each hyper-parameter is a positive number.
+
+    Raises:
+        StrategyError: one is not.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise StrategyError(f"{name} must be a positive number, got {value!r}")
+
+
+def whole(least: int = 1, /, **values: int) -> None:
+    """Check that each hyper-parameter is a positive whole number, and large enough.
 
     Raises:
         StrategyError: one is not.
     """
     positive(**values)
     for name, value in values.items():
-        if not isinstance(value, int):
-            raise StrategyError(f"{name} must be a whole number, got {value!r}")
+        if not isinstance(value, int) or value < least:
+            from_ = f" from {least}" if least > 1 else ""
+            raise StrategyError(f"{name} must be a whole number{from_}, got {value!r}")
 
 
 def share(**values: float) -> None:
