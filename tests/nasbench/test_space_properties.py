@@ -27,6 +27,7 @@ from nasbench.spaces.nas_bench_macro import NASBenchMacroSpace
 from nasbench.spaces.nasbench101 import NASBench101Space
 from nasbench.spaces.nasbench201 import NASBench201Space
 from nasbench.spaces.nats_size import NATSSizeSpace
+from nasbench.spaces.restricted import RestrictedSpace
 from nasbench.spaces.table import TableSpace
 from nasbench.spaces.transnas import TransNASMicroSpace
 from nasbench.spaces.transnas_macro import TransNASMacroSpace
@@ -64,6 +65,7 @@ SPACES: dict[str, SearchSpace] = {
     "rising": _rising(),
     "nas-bench-graph": NASBenchGraphSpace(),
     "proteins": NASBenchGraphSpace(PROTEINS_OPERATIONS),
+    "restricted": RestrictedSpace(NASBench201Space(), [(0, 2, 3), (1,), (0, 1, 2, 3, 4), (0, 4), (2, 3), (0, 1)]),
     "table of cells": _table(NASBench201Space(), 500),
     "table of trees": _table(NASBenchGraphSpace(), 500),
     "table of graphs": _table(NASBench101Space(), 500),
