@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+import torch  # noqa: F401  its ranker needs it, which is said when the strategy is made
 from numpy.typing import NDArray
 
 from nasbench.errors import StrategyError
