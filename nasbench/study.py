@@ -12,7 +12,6 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -137,6 +136,7 @@ class Study:
         Raises:
             RecordsError: the file holds another study, or something else.
             StrategyError: the strategy cannot work on it.
+            UnknownNameError: the strategy is in no registry, so that a file could not name it.
         """
         made = create(strategy) if isinstance(strategy, str) else strategy
         entry = entry_of(made)
@@ -148,7 +148,8 @@ class Study:
             raise StrategyError(
                 f"{entry.name} reads {', '.join(made.uses)} of a table, which a study does not have; choose another"
             )
-        replace(made).start(problem_of(about), generator("study strategy", about.to_json()))
+        again = create(entry.name, **about.params)  # what the file says has to be enough to go on
+        again.start(problem_of(about), generator("study strategy", about.to_json()))
         with StudyFile(Path(path)) as file, file._explained("write"), file._db:
             file._db.execute("BEGIN IMMEDIATE")
             kept = file._db.execute("SELECT value FROM meta WHERE key = 'definition'").fetchone()

@@ -12,7 +12,7 @@ import pytest
 
 import nasbench
 from nasbench.cli import main
-from nasbench.errors import GenotypeError, NasbenchError, RecordsError, StrategyError
+from nasbench.errors import GenotypeError, NasbenchError, RecordsError, StrategyError, UnknownNameError
 from nasbench.problem import Objective, Observation
 from nasbench.spaces.grid import GridSpace
 from nasbench.strategies import create
@@ -185,6 +185,12 @@ def test_a_strategy_whose_traces_changed_is_noticed(path, monkeypatch):
 def test_strategies_that_read_tables_are_refused(path):
     with pytest.raises(StrategyError, match="params of a table"):
         Study.create(path, SPACE, "random-search-large")
+    assert not path.exists()
+
+
+def test_a_strategy_that_a_file_cannot_name_is_refused(path, scripted):
+    with pytest.raises(UnknownNameError, match="strategy"):
+        Study.create(path, SPACE, scripted([(0, 0, 0)] * 3))
     assert not path.exists()
 
 
