@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -152,6 +153,11 @@ def knowledge_digests(task: Task, uses: Sequence[str]) -> dict[str, str]:
     digests = {name: task.bench.digest(name, protocol) for name in sorted(names)}
     if "sources" in uses:
         for sister in sister_benchmarks(task):
-            genotypes = hashlib.sha256(np.ascontiguousarray(sister.genotypes).tobytes()).hexdigest()
-            digests[sister.name] = f"{sister.digest(task.objectives[0].name)} {genotypes}"
+            digests[sister.name] = f"{sister.digest(task.objectives[0].name)} {_genotypes_digest(sister)}"
     return digests
+
+
+@lru_cache(maxsize=64)
+def _genotypes_digest(bench: Benchmark) -> str:
+    """sha256 of a table's genotypes; kept, since every run key of a comparison asks for it."""
+    return hashlib.sha256(np.ascontiguousarray(bench.genotypes).tobytes()).hexdigest()

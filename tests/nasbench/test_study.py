@@ -101,7 +101,8 @@ def test_pinned_and_forbidden_choices_are_never_asked(path):
     assert {g[2] for g in asked} <= {0, 2}
     with pytest.raises(GenotypeError, match="pins away or forbids"):
         study.inject((0, 0, 0))
-    assert study.ask() == [] or len(set(asked)) < 12
+    assert len(set(asked)) == 12
+    assert study.ask() == []
 
 
 def test_constraints_and_failures(path):
@@ -245,7 +246,7 @@ def test_a_study_from_the_command_line(command, tmp_path):
     (own,) = json.loads(out)
     assert (own["own"], own["choices"]) == (True, {"width": 64, "op": "pool"})
     code, out, _ = command("tell", "s.sqlite", own["number"], "--failed", "--json")
-    assert json.loads(out)["values"] == {"loss": None} or json.loads(out)["values"] == {}
+    assert json.loads(out)["values"] == {}
     code, out, _ = command("ask", "s.sqlite", "--show")
     assert "1 ok, 1 infeasible, 1 failed" in out
     assert "params<=50" in out
